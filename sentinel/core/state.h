@@ -1,0 +1,303 @@
+/*
+ * state.h - the data of the core. Others may read it (through const pointers), only
+ * files in sentinel/core write it.
+ *
+ * All instants are in the core's own lived time (clock.c): milliseconds that do not
+ * pass while the process is frozen. core_lived() converts a driver's clock reading.
+ */
+#ifndef SENTINEL_CORE_STATE_H
+#define SENTINEL_CORE_STATE_H
+
+#include "common/addr.h"
+#include "common/buf.h"
+#include "common/heap.h"
+#include "common/rng.h"
+#include "common/slots.h"
+#include "sentinel/core/core.h"
+
+#include <uthash.h>
+#include <utlist.h>
+
+enum timer_kind {
+    TIMER_PULSE,      /* program: notices stalls, every CORE_PULSE_MS */
+    TIMER_PERSIST,    /* program: retry of a failed save */
+    TIMER_LINK,       /* link: dial, PING, stale checks */
+    TIMER_NODE,       /* node: INFO, hello, reconfiguration deadlines */
+    TIMER_NODE_DOWN,  /* node: the earliest moment it can become sdown */
+    TIMER_VOTER_DOWN, /* voter: the same for a peer as seen by one master */
+    TIMER_PEER_HELLO, /* peer: the next batch of hellos */
+    TIMER_MASTER,     /* master: ask round, election and failover deadlines, retry */
+    TIMER_JOB,        /* job: kill or retry */
+};
+
+struct timer {
+    struct heap_node node;
+    enum timer_kind kind;
+    void *owner;
+};
+
+/* One channel of a link. */
+struct chan {
+    bool dialling;
+    bool up;
+    int64_t dialled_at; /* start of the present or last connection */
+    int64_t up_at;
+};
+
+/* A remote address: to a data server (then |node|) or to a peer (then |peer|, and all
+ * masters that know the peer share this link). */
+struct link {
+    struct slot_id id;
+    struct node *node;
+    struct peer *peer;
+    struct chan cmd, sub;
+    char local_ip[ADDR_IP_CAP]; /* our end of cmd; "" while it is down */
+    int n_in_flight;            /* commands sent on cmd and not yet answered */
+    int64_t ping_pending_at;    /* oldest PING without acceptable answer; CORE_NEVER if
+                                 * none. The time of creation to begin with */
+    int64_t ping_sent_at;       /* last PING */
+    int64_t pong_at;            /* last answer of any kind to a PING */
+    int64_t avail_at;           /* last acceptable answer to a PING */
+    int64_t sub_heard_at;       /* last sign of life on sub */
+    int64_t redial_at;          /* when cmd (or sub) may be dialled again */
+    uint32_t n_failed_dials;    /* in a row */
+    int64_t ping_period_ms;     /* least over the users */
+    int64_t down_after_ms;      /* least over the users */
+    bool resolving;             /* a CORE_AC_RESOLVE is under way for this address */
+    bool auth_refused;          /* the last AUTH was answered by an error, logged */
+    bool sub_refused;           /* the last SUBSCRIBE was, logged */
+    struct timer timer;
+};
+
+enum role { ROLE_NONE, ROLE_MASTER, ROLE_REPLICA };
+
+enum reconf { RECONF_NONE, RECONF_SENT, RECONF_INPROG, RECONF_DONE };
+
+/* A master or a replica. It is the master iff node == node->master->current. */
+struct node {
+    struct master *master;
+    struct addr addr;
+    char *name; /* of a replica: "host:port", key in master->replicas */
+    struct link *link;
+
+    /* what its INFO says; kept from the last one that had the field */
+    char run_id[RUN_ID_CAP];
+    int64_t info_at;       /* last INFO reply; CORE_NEVER if none yet */
+    int64_t info_asked_at; /* INFO under way since; CORE_NEVER if none */
+    int64_t info_due_at;   /* when the next one is to be asked for */
+    struct buf info_text;
+    enum role role;      /* reported; the configured one to begin with */
+    int64_t role_at;     /* since when */
+    char *reported_host; /* master_host; NULL until known */
+    int reported_port;
+    bool reported_link_up;
+    int64_t link_down_ms; /* master_link_down_since_seconds x 1000; may be negative */
+    int64_t priority;
+    uint64_t offset;
+    bool announced;
+    int64_t conf_changed_at; /* role replica and its master: since when */
+
+    bool s_down;
+    int64_t s_down_at; /* last entry; CORE_NEVER if never */
+    bool script_kill_sent;
+    bool rebooted; /* master only: run id changed, no PONG since */
+    int64_t rebooted_at;
+
+    int64_t hello_due_at; /* next PUBLISH of a hello */
+    bool hello_pending;   /* one is under way */
+
+    enum reconf reconf;
+    int64_t reconf_sent_at;
+    int64_t info_wait_ms; /* fast INFO while something is awaited; 0: no */
+
+    struct timer timer, down_timer;
+    UT_hash_handle hh;
+};
+
+/* Another sentinel process, once for the whole program. */
+struct peer {
+    char run_id[RUN_ID_CAP];
+    struct addr addr;
+    struct link *link;
+    struct voter *voters; /* utlist, one per master it monitors too */
+    uint32_t n_voters;
+    struct voter *hello_next; /* whose hello goes out next */
+    struct timer hello_timer;
+    UT_hash_handle hh; /* in core->peers, by run_id */
+};
+
+/* What one peer last said about one master. */
+struct voter {
+    struct slot_id id;
+    struct peer *peer;
+    struct master *master;
+    bool says_down;
+    int64_t said_at;  /* last well-formed answer; time of creation to begin with */
+    int64_t asked_at; /* last question; CORE_NEVER if none */
+    uint8_t round;    /* answers to questions of earlier rounds do not count */
+    char leader[RUN_ID_CAP]; /* whom it voted for; "" unknown */
+    uint64_t leader_epoch;
+    uint64_t answered_epoch; /* election of ours that it has answered; 0 none */
+    bool s_down;
+    int64_t s_down_at;
+    int64_t hello_at; /* last hello from it about this master */
+    struct timer down_timer;
+    struct voter *prev, *next; /* in peer->voters */
+    UT_hash_handle hh;         /* in master->voters, by peer->run_id */
+};
+
+enum failover_state {
+    FO_NONE,
+    FO_ELECT,   /* wait_start: votes are being counted */
+    FO_SELECT,  /* select_slave */
+    FO_PROMOTE, /* send_slaveof_noone: waiting for its link */
+    FO_CONFIRM, /* wait_promotion */
+    FO_RECONF,  /* reconf_slaves */
+    FO_SWITCH,  /* update_config */
+    FO_N
+};
+
+struct failover {
+    enum failover_state state;
+    uint64_t epoch;   /* of this election */
+    bool forced;      /* SENTINEL FAILOVER */
+    bool by_majority; /* a majority voted for us in |epoch| */
+    bool asked;       /* our own vote is on disk, peers may be asked */
+    bool announced;   /* +switch-master is out */
+    struct node *promoted;
+    int64_t start_at;         /* of the last attempt of ours; CORE_NEVER if none */
+    int64_t state_at;         /* last change of state */
+    int64_t retry_at;         /* no automatic attempt before this */
+    int64_t poll_at;          /* next INFO to the promoted replica */
+    int64_t retry_logged;     /* retry_at for which the delay was logged */
+    uint32_t n_lost;          /* elections lost in a row: grows the retry delay */
+    char awaited[RUN_ID_CAP]; /* candidate we voted for: while it lives it has time */
+};
+
+struct renamed {
+    char *from, *to;
+    struct renamed *next;
+};
+
+struct master {
+    struct core *core;
+    char *name;
+    struct node *current;
+    struct node *replicas; /* uthash by name */
+    struct voter *voters;  /* uthash by run id */
+    int64_t quorum, parallel_syncs;
+    int64_t down_after_ms, failover_timeout_ms, reboot_down_after_ms;
+    char *notification_script, *reconfig_script, *auth_pass, *auth_user;
+    struct renamed *renames; /* in the order given */
+    uint64_t config_epoch;
+    char leader[RUN_ID_CAP]; /* our own last vote; "" unknown */
+    uint64_t leader_epoch;   /* and the epoch it was cast in */
+    bool o_down;
+    int64_t o_down_at;
+    int64_t ask_at; /* next ask round while sdown */
+    struct failover failover;
+    uint64_t config_version; /* core->version when its address or config epoch changed:
+                              * no hello about it before that is on disk */
+    uint64_t dirty_version;  /* core->version of its last change of any saved thing */
+    struct timer timer;
+    UT_hash_handle hh; /* in core->masters, by name */
+};
+
+/* A script to run. */
+struct job {
+    struct slot_id id;
+    char **argv; /* NULL-terminated */
+    bool running;
+    bool starting; /* JOB_START is out, no answer yet */
+    bool killed;
+    int pid;
+    int64_t start_at; /* when it was started, or may be started again */
+    int n_runs;
+    struct timer timer;
+    struct job *prev, *next;
+};
+
+/* Something held back until a version is on disk. */
+struct held;
+
+struct core {
+    struct rng rng;
+    char myid[RUN_ID_CAP];
+    bool started, id_is_new;
+
+    /* settings, indexed by enum core_option where they are numbers */
+    int64_t numbers[CORE_OPT_N];
+    char *announce_ip, *sentinel_user, *sentinel_pass, *requirepass;
+
+    uint64_t current_epoch;
+    uint64_t disk_epoch; /* current_epoch as last known to be on disk; what we tell */
+
+    /* time (clock.c) */
+    int64_t seen_at; /* driver's now at the last event */
+    int64_t seen_wall;
+    int64_t stalled_ms; /* driver's now minus this is lived time */
+    int64_t now;        /* lived */
+    int64_t wall;
+    bool tilt;
+    int64_t tilt_at;
+    uint32_t n_tilts;
+
+    struct heap timers;
+    struct timer pulse_timer, persist_timer;
+    struct slots links, voter_ids, job_ids;
+    struct master *masters; /* uthash by name, in order of creation */
+    struct peer *peers;     /* uthash by run id */
+
+    /* durability (durable.c) */
+    uint64_t version, asked_version, disk_version;
+    uint64_t epoch_version; /* version when current_epoch last changed */
+    struct held *held;
+    bool save_failed;
+    int64_t save_retry_ms;
+
+    struct job *jobs;
+    uint32_t n_jobs, n_jobs_running;
+    uint32_t simulate_flags;
+
+    uint64_t n_late_inputs; /* failover inputs for a stage already over */
+    uint64_t n_bad_hellos;  /* hellos that were refused */
+    int64_t bad_hello_logged_at;
+    struct core_actions *actions; /* of the step under way */
+};
+
+/* ------------------------------------------------------ reading, for drivers ---- */
+
+/* Lived time for a driver's clock reading. */
+static inline int64_t core_lived(const struct core *core, int64_t now)
+{
+    return now - core->stalled_ms;
+}
+
+struct master *core_master_by_name(const struct core *core, const char *name);
+
+/* The node clients should be sent to: the promoted replica from FO_RECONF on, else the
+ * current master. */
+const struct node *master_address_node(const struct master *master);
+
+/* Does this sentinel see a master at |host| (numeric or name) and |port| as down? false
+ * in TILT and for an unknown address. The first element of is-master-down-by-addr. */
+bool core_is_master_down(const struct core *core, const char *host, int64_t port);
+
+bool node_is_master(const struct node *node);
+/* The word of the flags field: is a channel that should be up down? */
+bool link_is_disconnected(const struct link *link);
+/* Host text to show for |addr|, by announce-hostnames. */
+const char *core_host(const struct core *core, const struct addr *addr);
+/* "wait_start" and so on. */
+const char *failover_state_name(enum failover_state state);
+
+/* Sentinels that can be used for |master| and known ones, ourselves included. */
+uint32_t master_usable_voters(const struct master *master);
+uint32_t master_known_voters(const struct master *master);
+
+#define CORE_PULSE_MS 100
+
+/* Defaults that decide whether a value is written to the file. */
+#define DEFAULT_PARALLEL_SYNCS 1
+
+#endif

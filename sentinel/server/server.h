@@ -1,0 +1,106 @@
+/*
+ * server.h - what clients see: sessions, commands, pub/sub. No sockets: a driver feeds
+ * bytes in and takes bytes out.
+ */
+#ifndef SENTINEL_SERVER_SERVER_H
+#define SENTINEL_SERVER_SERVER_H
+
+#include "common/buf.h"
+#include "sentinel/core/core.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What INFO calls redis_version: the interface level that clients may rely on. */
+#define SERVER_COMPAT_VERSION "7.4.1"
+
+struct server;
+struct session;
+
+/* Strings are copied. */
+struct server_options {
+    const char *requirepass; /* "" or NULL: none */
+    int maxclients;
+    int timeout_s; /* 0: clients may idle for ever */
+    int64_t query_buffer_limit, bulk_max;
+    int64_t output_normal_hard, output_normal_soft;
+    int output_normal_soft_s;
+    int64_t output_pubsub_hard, output_pubsub_soft;
+    int output_pubsub_soft_s;
+    bool protected_mode;
+    /* for INFO */
+    int tcp_port;
+    int pid;
+    const char *run_id; /* of this process: 40 hex digits, new at every start */
+    const char *executable, *config_file;
+    const char *supervised; /* "no", "systemd", ... */
+    const char
+        *listeners; /* "name=tcp,bind=127.0.0.1,port=26379" lines, LF-separated */
+};
+
+/* Called by the server; |ctx| is passed back. None may call back into the server. */
+struct server_hooks {
+    void *ctx;
+    /* Post |request| to the core. Everything it points to is borrowed: copy it, or step
+     * the core after the server call has returned. Exactly one CORE_AC_ANSWER for
+     * request->client must come back through server_answer(), in any order. */
+    void (*request)(void *ctx, const struct core_request *request);
+    /* |session| has output to write, or wants to be closed, although the driver did not
+     * just feed it. */
+    void (*wake)(void *ctx, struct session *session);
+    /* SHUTDOWN was accepted. */
+    void (*shutdown)(void *ctx);
+    /* Is |path| a file that may be executed? For SENTINEL SET of scripts. */
+    bool (*executable)(void *ctx, const char *path);
+    /* Resource figures for INFO: user and system CPU seconds, self and children. */
+    void (*cpu)(void *ctx, double out[4]);
+};
+
+struct server *server_new(const struct core *core, const struct server_options *options,
+                          const struct server_hooks *hooks);
+void server_free(struct server *server); /* also frees sessions that are left */
+
+/* The driver's clocks, in ms, before any other call of a turn: |now| monotonic, |wall|
+ * Unix time. */
+void server_set_time(struct server *server, int64_t now, int64_t wall);
+
+/*
+ * session_open() is called for each accepted connection. |peer| and |local| are
+ * "ip:port" texts ("[ip]:port" for IPv6, "PATH:0" for a Unix socket), copied; |is_unix|
+ * and |is_local| matter for protected mode. |driver| is remembered for the driver. The
+ * session may be born closing (maxclients, protected mode): write its output and close.
+ */
+struct session *session_open(struct server *server, const char *peer, const char *local,
+                             int fd, bool is_unix, bool is_local, void *driver);
+
+/* The connection is gone. Answers still under way for it are dropped. */
+void session_close(struct session *session);
+
+/* Bytes arrived. Replies appear in session_output(). */
+void session_feed(struct session *session, const char *bytes, size_t len);
+
+/* What to write. Consume it with buf_consume() (or swap it out and clear it) and then
+ * call session_written(). */
+struct buf *session_output(struct session *session);
+void session_written(struct session *session, size_t len);
+
+/* Close it once its output is written (or now, if session_must_drop()). */
+bool session_wants_close(const struct session *session);
+bool session_must_drop(const struct session *session);
+/* Stop reading from it for the moment (it waits for the core, or owes too much). The
+ * driver asks after each feed and again when woken. */
+bool session_is_blocked(const struct session *session);
+void *session_driver(const struct session *session);
+uint64_t session_id(const struct session *session);
+
+/* The answer of the core to a request. */
+void server_answer(struct server *server, const struct core_action *answer);
+
+/* An event, to everybody who subscribed to |channel| or a pattern that matches it. */
+void server_publish(struct server *server, const char *channel, const char *text);
+
+/* Once a second: idle timeouts, soft output limits. O(clients). */
+void server_cron(struct server *server);
+
+#endif
