@@ -45,7 +45,9 @@ struct resp_limits {
 extern const struct resp_limits resp_limits_default;
 extern const struct resp_limits resp_limits_unauth;
 
-/* One argument; points into the parser's input until the next resp_request_next(). */
+/* One argument; points into the parser's input until the next resp_request_next(). Read
+ * it through the parser's args: resp_request_feed() may move the input and then adjusts
+ * those. */
 struct resp_arg {
     const char *str; /* NUL-terminated */
     size_t len;
@@ -57,12 +59,14 @@ struct resp_arg {
  * a valid fresh parser.
  */
 struct resp_request {
-    struct buf in; /* unparsed input */
-    size_t pos;    /* parsed so far within in */
+    struct buf in;  /* input; what is before start is done with */
+    size_t start;   /* of the request being read, or last returned, within in */
+    size_t pos;     /* parsed so far within in */
+    size_t scanned; /* bytes after pos known to hold no line end */
     struct resp_arg *args;
     size_t n_args, cap_args;
-    size_t *offsets;    /* arguments as offsets while the input may still move */
-    int64_t multi_left; /* elements still to come; -1 outside a multibulk request */
+    size_t *offsets;    /* of the arguments, from start: the input may still move */
+    int64_t multi_left; /* elements still to come; 0 outside a multibulk request */
     int64_t bulk_len;   /* length of the argument being read; -1 if not known yet */
     struct buf inline_words; /* backing store of inline arguments */
 };
