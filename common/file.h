@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 /* Appends the contents of |path| to |out|; at most |max| bytes, else ERR_LIMIT. ERR_IO
- * (errno set, reason in |err|) if it cannot be read. */
+ * (errno set, its text in |err|) if it cannot be read. |out| is unchanged then. */
 int file_read(const char *path, size_t max, struct buf *out, struct error *err);
 
 /*
@@ -22,11 +22,12 @@ int file_read(const char *path, size_t max, struct buf *out, struct error *err);
  *
  * May be called from any thread: it touches nothing but its arguments. Returns 0 or
  * ERR_IO with stock's sentence in |err| ("Could not create tmp config file (...)",
- * behaviour.md 10.3) and errno set; the old contents then still stand.
+ * behaviour.md 10.3) and errno set; the old contents then still stand, unless only the
+ * fsync of the directory failed.
  */
 int file_replace(const char *path, const char *bytes, size_t len, struct error *err);
 
-/* Fault injection for tests: the n-th system call from now on fails with |error|
+/* Fault injection for tests: the n-th system call from now on fails with |error|, once
  * (0 turns it off). */
 void file_fail_after(int n, int error);
 

@@ -42,8 +42,9 @@ void log_reopen(void);
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Formats one line as log_line() would write it, with a given time; for tests and the
- * demo. |wall_ms| is Unix time; returns the length written, always NUL-terminated. */
+/* Formats one line as log_line() would write it, without the newline and with a given
+ * time; for tests and the demo. |wall_ms| is Unix time; returns the length written,
+ * always NUL-terminated. A message that does not fit is cut. */
 int log_render(char *out, int cap, const struct log_options *options, int pid,
                int64_t wall_ms, enum log_level level, const char *message);
 
