@@ -158,6 +158,7 @@ struct core_event {
         } down;
         struct {
             struct slot_id link;
+            enum link_chan chan;
             uint64_t tag;
             int index; /* which reply of that CORE_AC_SEND: 0 .. n_replies-1 */
             const struct resp_value *value;
@@ -249,6 +250,8 @@ struct core_action {
             enum log_level level;
             const char *channel; /* event name; NULL for CORE_AC_LOG and CORE_AC_NOTE */
             const char *text;
+            int64_t wall_at; /* CORE_AC_LOG: if not 0, the driver appends this Unix time
+                              * (ms) as ctime(3) lays it out, local, without newline */
         } event;
         struct {
             uint64_t client;

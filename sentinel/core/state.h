@@ -56,6 +56,7 @@ struct link {
     int64_t ping_pending_at;    /* oldest PING without acceptable answer; CORE_NEVER if
                                  * none. The time of creation to begin with */
     int64_t ping_sent_at;       /* last PING */
+    int64_t ping_due_at;        /* next PING */
     int64_t pong_at;            /* last answer of any kind to a PING */
     int64_t avail_at;           /* last acceptable answer to a PING */
     int64_t sub_heard_at;       /* last sign of life on sub */
@@ -63,6 +64,7 @@ struct link {
     uint32_t n_failed_dials;    /* in a row */
     int64_t ping_period_ms;     /* least over the users */
     int64_t down_after_ms;      /* least over the users */
+    uint32_t n_down;            /* users that hold it to be sdown */
     bool resolving;             /* a CORE_AC_RESOLVE is under way for this address */
     bool auth_refused;          /* the last AUTH was answered by an error, logged */
     bool sub_refused;           /* the last SUBSCRIBE was, logged */
@@ -137,6 +139,7 @@ struct voter {
     uint8_t round;    /* answers to questions of earlier rounds do not count */
     char leader[RUN_ID_CAP]; /* whom it voted for; "" unknown */
     uint64_t leader_epoch;
+    uint64_t asked_epoch;    /* election of ours it was asked to vote in; 0 none */
     uint64_t answered_epoch; /* election of ours that it has answered; 0 none */
     bool s_down;
     int64_t s_down_at;
@@ -168,7 +171,7 @@ struct failover {
     int64_t start_at;         /* of the last attempt of ours; CORE_NEVER if none */
     int64_t state_at;         /* last change of state */
     int64_t retry_at;         /* no automatic attempt before this */
-    int64_t poll_at;          /* next INFO to the promoted replica */
+    bool lacked_replica;      /* the last attempt ended for want of a good replica */
     int64_t retry_logged;     /* retry_at for which the delay was logged */
     uint32_t n_lost;          /* elections lost in a row: grows the retry delay */
     char awaited[RUN_ID_CAP]; /* candidate we voted for: while it lives it has time */
@@ -200,7 +203,16 @@ struct master {
                               * no hello about it before that is on disk */
     uint64_t dirty_version;  /* core->version of its last change of any saved thing */
     struct timer timer;
-    UT_hash_handle hh; /* in core->masters, by name */
+    struct place *place; /* where its current address is indexed; or NULL */
+    struct master *at_prev, *at_next; /* in place->masters */
+    UT_hash_handle hh;                /* in core->masters, by name */
+};
+
+/* Masters by address, so that is-master-down-by-addr does not search. */
+struct place {
+    char key[ADDR_IP_CAP + 8]; /* "ip port" */
+    struct master *masters;    /* those whose current address it is */
+    UT_hash_handle hh;
 };
 
 /* A script to run. */
@@ -217,8 +229,10 @@ struct job {
     struct job *prev, *next;
 };
 
-/* Something held back until a version is on disk. */
+/* Something held back until a version is on disk (durable.c), and a host name that is
+ * being looked up (resolve.c). */
 struct held;
+struct lookup;
 
 struct core {
     struct rng rng;
@@ -247,6 +261,7 @@ struct core {
     struct slots links, voter_ids, job_ids;
     struct master *masters; /* uthash by name, in order of creation */
     struct peer *peers;     /* uthash by run id */
+    struct place *places;   /* uthash by key */
 
     /* durability (durable.c) */
     uint64_t version, asked_version, disk_version;
@@ -254,6 +269,8 @@ struct core {
     struct held *held;
     bool save_failed;
     int64_t save_retry_ms;
+
+    struct lookup *lookups; /* uthash by host */
 
     struct job *jobs;
     uint32_t n_jobs, n_jobs_running;

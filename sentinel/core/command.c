@@ -1,0 +1,190 @@
+/*
+ * command.c - the commands we send, as bytes ready for the wire.
+ *
+ * Names go through the master's rename-command table. The tag of a command comes back
+ * with its replies and says what they mean; for a question to a peer also about which
+ * master and in which round it was asked, so that a late answer about an old master
+ * cannot count against the new one.
+ */
+#include "sentinel/core/internal.h"
+
+#define GEN_MASK 0xfffffu
+
+static uint64_t tag_pack(enum tag_kind kind, const struct voter *voter)
+{
+    uint64_t tag = (uint64_t)kind << 60;
+
+    if (voter != NULL)
+        tag |= (uint64_t)voter->round << 52 |
+               (uint64_t)(voter->id.gen & GEN_MASK) << 32 | voter->id.slot;
+    return tag;
+}
+
+struct tag tag_unpack(uint64_t tag)
+{
+    struct tag out = {
+        .kind = (enum tag_kind)(tag >> 60),
+        .round = (uint8_t)(tag >> 52),
+        .voter = {.slot = (uint32_t)tag, .gen = (uint32_t)(tag >> 32) & GEN_MASK},
+    };
+    return out;
+}
+
+struct voter *command_voter(const struct core *core, const struct tag *tag)
+{
+    struct voter *voter = slots_get(&core->voter_ids, tag->voter);
+
+    /* More than a million generations in one slot are possible only in theory; then
+     * the cut id finds nothing and the answer is asked for again. */
+    return voter;
+}
+
+/* Hands |bytes| (released) to the driver. */
+static void command_send(struct core *core, struct link *link, enum link_chan chan,
+                         struct buf *bytes, int n_replies, uint64_t tag)
+{
+    struct core_action *action = emit(core, CORE_AC_SEND);
+
+    action->send.link = link->id;
+    action->send.chan = chan;
+    action->send.bytes = arena_strndup(emit_arena(core), bytes->data, bytes->len);
+    action->send.len = bytes->len;
+    action->send.n_replies = n_replies;
+    action->send.tag = tag;
+    if (chan == LINK_CMD)
+        link->n_in_flight += n_replies;
+    buf_release(bytes);
+}
+
+/* Whose rename table a command on |link| goes through. */
+static const struct master *link_master(const struct link *link)
+{
+    if (link->node != NULL)
+        return link->node->master;
+    return link->peer->voters != NULL ? link->peer->voters->master : NULL;
+}
+
+/* AUTH as behaviour.md 3.2 has it; nothing without a password. */
+static void command_auth(struct core *core, struct link *link, enum link_chan chan)
+{
+    const struct master *master = link_master(link);
+    const char *name = master_command(master, "AUTH");
+    const char *user, *pass;
+    struct buf bytes = {0};
+
+    if (link->node != NULL) {
+        user = master->auth_user;
+        pass = master->auth_pass;
+    } else if (core->sentinel_pass != NULL) {
+        user = core->sentinel_user;
+        pass = core->sentinel_pass;
+    } else {
+        user = NULL;
+        pass = core->requirepass;
+    }
+    if (pass == NULL)
+        return;
+    if (user != NULL)
+        resp_command(&bytes, name, user, pass, (char *)NULL);
+    else
+        resp_command(&bytes, name, pass, (char *)NULL);
+    command_send(core, link, chan, &bytes, 1, tag_pack(TAG_AUTH, NULL));
+}
+
+void command_preamble(struct core *core, struct link *link, enum link_chan chan)
+{
+    const char *client = master_command(link_master(link), "CLIENT");
+    char name[64];
+    struct buf bytes = {0};
+
+    command_auth(core, link, chan);
+    snprintf(name, sizeof(name), "sentinel-%.8s-%s", core->myid,
+             chan == LINK_CMD ? "cmd" : "pubsub");
+    resp_command(&bytes, client, "SETNAME", name, (char *)NULL);
+    command_send(core, link, chan, &bytes, 1, tag_pack(TAG_IGNORE, NULL));
+}
+
+void command_ping(struct core *core, struct link *link)
+{
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(link_master(link), "PING"), (char *)NULL);
+    command_send(core, link, LINK_CMD, &bytes, 1, tag_pack(TAG_PING, NULL));
+}
+
+void command_info(struct core *core, struct node *node)
+{
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(node->master, "INFO"), (char *)NULL);
+    command_send(core, node->link, LINK_CMD, &bytes, 1, tag_pack(TAG_INFO, NULL));
+    node->info_asked_at = core->now;
+}
+
+void command_subscribe(struct core *core, struct link *link)
+{
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(link_master(link), "SUBSCRIBE"), HELLO_CHANNEL,
+                 (char *)NULL);
+    command_send(core, link, LINK_SUB, &bytes, 1, tag_pack(TAG_SUBSCRIBE, NULL));
+}
+
+void command_publish(struct core *core, struct link *link, const struct master *master,
+                     const char *payload, bool to_node)
+{
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(master, "PUBLISH"), HELLO_CHANNEL, payload,
+                 (char *)NULL);
+    command_send(core, link, LINK_CMD, &bytes, 1,
+                 tag_pack(to_node ? TAG_HELLO : TAG_IGNORE, NULL));
+}
+
+void command_ask(struct core *core, struct voter *voter, uint64_t epoch)
+{
+    const struct master *master = voter->master;
+    const struct addr *addr = &master->current->addr;
+    char port[16], epoch_text[32];
+    struct buf bytes = {0};
+
+    snprintf(port, sizeof(port), "%u", addr->port);
+    snprintf(epoch_text, sizeof(epoch_text), "%" PRIu64,
+             epoch != 0 ? epoch : core->disk_epoch);
+    resp_command(&bytes, master_command(master, "SENTINEL"), "is-master-down-by-addr",
+                 core_host(core, addr), port, epoch_text, epoch != 0 ? core->myid : "*",
+                 (char *)NULL);
+    command_send(core, voter->peer->link, LINK_CMD, &bytes, 1,
+                 tag_pack(epoch != 0 ? TAG_VOTE : TAG_ASK, voter));
+    voter->asked_at = core->now;
+    if (epoch != 0)
+        voter->asked_epoch = epoch;
+}
+
+void command_slaveof(struct core *core, struct node *node, const struct addr *to)
+{
+    const struct master *master = node->master;
+    const char *client = master_command(master, "CLIENT");
+    char port[16];
+    struct buf bytes = {0};
+
+    snprintf(port, sizeof(port), "%u", to != NULL ? to->port : 0);
+    resp_command(&bytes, master_command(master, "MULTI"), (char *)NULL);
+    resp_command(&bytes, master_command(master, "SLAVEOF"),
+                 to != NULL ? core_host(core, to) : "NO", to != NULL ? port : "ONE",
+                 (char *)NULL);
+    resp_command(&bytes, master_command(master, "CONFIG"), "REWRITE", (char *)NULL);
+    resp_command(&bytes, client, "KILL", "TYPE", "normal", (char *)NULL);
+    resp_command(&bytes, client, "KILL", "TYPE", "pubsub", (char *)NULL);
+    resp_command(&bytes, master_command(master, "EXEC"), (char *)NULL);
+    command_send(core, node->link, LINK_CMD, &bytes, 6, tag_pack(TAG_SLAVEOF, NULL));
+    command_info(core, node);
+}
+
+void command_script_kill(struct core *core, struct node *node)
+{
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(node->master, "SCRIPT"), "KILL", (char *)NULL);
+    command_send(core, node->link, LINK_CMD, &bytes, 1, tag_pack(TAG_IGNORE, NULL));
+}

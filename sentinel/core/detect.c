@@ -1,0 +1,192 @@
+/*
+ * detect.c - subjectively and objectively down (behaviour.md 6), computed at the exact
+ * moment either can change. Down timers are lazy: an answer moves the true deadline
+ * later, the armed timer stays, and when it fires early it is armed anew.
+ */
+#include "sentinel/core/internal.h"
+
+/* Opinions older than this many ask periods do not count. */
+#define OPINION_PERIODS 5
+
+/* Since when |link| has been silent in the sense of behaviour.md 6.1; CORE_NEVER: it is
+ * not silent. */
+static int64_t link_silent_since(const struct link *link)
+{
+    if (link->ping_pending_at != CORE_NEVER)
+        return link->ping_pending_at;
+    return link->cmd.up ? CORE_NEVER : link->avail_at;
+}
+
+static int64_t link_down_at(const struct link *link, int64_t down_after_ms)
+{
+    int64_t since = link_silent_since(link);
+
+    return since == CORE_NEVER ? CORE_NEVER : time_after(since, down_after_ms + 1);
+}
+
+int64_t detect_next(const struct core *core, const struct node *node)
+{
+    const struct master *master = node->master;
+    int64_t at = link_down_at(node->link, master->down_after_ms);
+
+    if (!node_is_master(node))
+        return at;
+    if (node->role == ROLE_REPLICA)
+        at = min_i64(at,
+                     time_after(node->role_at,
+                                master->down_after_ms +
+                                    2 * core_number(core, CORE_OPT_INFO_PERIOD) + 1));
+    if (node->rebooted && master->reboot_down_after_ms > 0)
+        at = min_i64(at,
+                     time_after(node->rebooted_at, master->reboot_down_after_ms + 1));
+    return at;
+}
+
+static void node_becomes_down(struct core *core, struct node *node)
+{
+    struct master *master = node->master;
+
+    emit_node(core, LOG_LVL_WARNING, "+sdown", node, NULL);
+    if (node->link->ping_pending_at != CORE_NEVER)
+        emit_note(core, "PING unanswered for %" PRId64 " ms",
+                  core->now - node->link->ping_pending_at);
+    else
+        emit_note(core, "no connection, last PONG %" PRId64 " ms ago",
+                  core->now - node->link->avail_at);
+    node->s_down = true;
+    node->s_down_at = core->now;
+    node->link->n_down++;
+    if (!node_is_master(node)) {
+        failover_input(core, master, FI_REPLICA_MOVED, node);
+        return;
+    }
+    /* Fresh facts about the replicas, so that an election that takes milliseconds does
+     * not have to choose by facts that are seconds old. */
+    for (struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        node_info_soon(core, n, 0);
+    master->ask_at = core->now + core_number(core, CORE_OPT_ASK_PERIOD);
+    vote_ask_all(core, master);
+    detect_master(core, master);
+    master_rearm(core, master);
+}
+
+static void node_becomes_up(struct core *core, struct node *node)
+{
+    emit_node(core, LOG_LVL_WARNING, "-sdown", node, NULL);
+    node->s_down = false;
+    node->script_kill_sent = false;
+    node->link->n_down--;
+    if (node_is_master(node)) {
+        detect_master(core, node->master);
+        for (struct voter *v = node->master->voters; v != NULL; v = v->hh.next)
+            voter_forget_opinion(v);
+        master_rearm(core, node->master);
+    }
+}
+
+void detect_node(struct core *core, struct node *node)
+{
+    int64_t at;
+
+    if (!core->started || core->tilt)
+        return;
+    at = detect_next(core, node);
+    if (core->now >= at && !node->s_down)
+        node_becomes_down(core, node);
+    else if (core->now < at && node->s_down)
+        node_becomes_up(core, node);
+    if (!node->s_down)
+        timer_arm_by(core, &node->down_timer, at);
+}
+
+void detect_voter(struct core *core, struct voter *voter)
+{
+    struct link *link = voter->peer->link;
+    int64_t at;
+
+    if (!core->started || core->tilt)
+        return;
+    at = link_down_at(link, voter->master->down_after_ms);
+    if (core->now >= at && !voter->s_down) {
+        emit_voter(core, LOG_LVL_WARNING, "+sdown", voter, NULL);
+        voter->s_down = true;
+        voter->s_down_at = core->now;
+        link->n_down++;
+        failover_candidate_gone(core, voter->master, voter->peer->run_id);
+    } else if (core->now < at && voter->s_down) {
+        emit_voter(core, LOG_LVL_WARNING, "-sdown", voter, NULL);
+        voter->s_down = false;
+        link->n_down--;
+    }
+    if (!voter->s_down)
+        timer_arm_by(core, &voter->down_timer, at);
+}
+
+void detect_link(struct core *core, struct link *link)
+{
+    bool silent = link_silent_since(link) != CORE_NEVER;
+    struct voter *voter;
+
+    if (link->node != NULL) {
+        if (silent || link->n_down > 0)
+            detect_node(core, link->node);
+        return;
+    }
+    if (silent || link->n_down > 0)
+        DL_FOREACH(link->peer->voters, voter)
+    detect_voter(core, voter);
+}
+
+bool detect_says_down(const struct core *core, const struct voter *voter)
+{
+    return voter->says_down &&
+           core->now - voter->said_at <=
+               OPINION_PERIODS * core_number(core, CORE_OPT_ASK_PERIOD);
+}
+
+static int64_t detect_count(const struct core *core, const struct master *master)
+{
+    int64_t n = 1;
+
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        n += detect_says_down(core, v) ? 1 : 0;
+    return n;
+}
+
+void detect_master(struct core *core, struct master *master)
+{
+    int64_t n;
+
+    if (!core->started || core->tilt)
+        return;
+    n = master->current->s_down ? detect_count(core, master) : 0;
+    bool down = n > 0 && n >= master->quorum;
+    if (down && !master->o_down) {
+        emit_master(core, LOG_LVL_WARNING, "+odown", master,
+                    "#quorum %" PRId64 "/%" PRId64, n, master->quorum);
+        master->o_down = true;
+        master->o_down_at = core->now;
+    } else if (!down && master->o_down) {
+        emit_master(core, LOG_LVL_WARNING, "-odown", master, NULL);
+        master->o_down = false;
+    }
+    if (master->o_down)
+        failover_input(core, master, FI_ODOWN, NULL);
+}
+
+void detect_all(struct core *core)
+{
+    for (struct master *m = core->masters, *next; m != NULL; m = next) {
+        next = m->hh.next;
+        for (struct voter *v = m->voters; v != NULL; v = v->hh.next)
+            detect_voter(core, v);
+        for (struct node *n = m->replicas; n != NULL; n = n->hh.next) {
+            detect_node(core, n);
+            link_refresh(core, n->link);
+        }
+        detect_node(core, m->current);
+        link_refresh(core, m->current->link);
+        detect_master(core, m);
+        master_rearm(core, m);
+    }
+}

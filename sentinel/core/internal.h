@@ -1,0 +1,375 @@
+/*
+ * internal.h - what the files of the core share with one another.
+ */
+#ifndef SENTINEL_CORE_INTERNAL_H
+#define SENTINEL_CORE_INTERNAL_H
+
+#include "common/arena.h"
+#include "common/assert.h"
+#include "common/mem.h"
+#include "sentinel/core/state.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define HELLO_CHANNEL "__sentinel__:hello"
+#define EVENT_TEXT_MAX 1023
+
+/* ---- timers.c: one heap for everything that waits ---- */
+void timer_init(struct timer *timer, enum timer_kind kind, void *owner);
+/* Due at |at| (not before now); replaces what was armed. CORE_NEVER disarms. */
+void timer_arm(struct core *core, struct timer *timer, int64_t at);
+/* As timer_arm(), unless it is armed for an earlier moment already (lazy timers). */
+void timer_arm_by(struct core *core, struct timer *timer, int64_t at);
+void timer_disarm(struct core *core, struct timer *timer);
+/* Runs what is due. A timer armed meanwhile never runs in the same call. */
+void timers_run(struct core *core);
+
+/* ---- clock.c ---- */
+/* Tells the core what time it is; notices that the process was frozen. */
+void clock_observe(struct core *core, int64_t now, int64_t wall);
+void clock_pulse(struct core *core); /* the pulse timer */
+
+/* ---- emit.c: appending actions ---- */
+/* Starts the list of a step in |actions|. */
+void emit_begin(struct core *core, struct core_actions *actions);
+struct core_action *emit(struct core *core, enum core_action_type type);
+struct arena *emit_arena(struct core *core);
+/* The action appended last. */
+struct core_action *core_action_last(struct core *core);
+/* Events about a master, a node (master or replica) or a peer as known to one master;
+ * |format| gives what follows the identity, NULL for nothing. */
+void emit_master(struct core *core, enum log_level level, const char *event,
+                 struct master *master, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void emit_node(struct core *core, enum log_level level, const char *event,
+               struct node *node, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void emit_voter(struct core *core, enum log_level level, const char *event,
+                struct voter *voter, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* An event without identity; |master| (may be NULL) is whose scripts hear of it. */
+void emit_plain(struct core *core, enum log_level level, const char *event,
+                struct master *master, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void emit_log(struct core *core, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void emit_note(struct core *core, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void emit_answer_ok(struct core *core, uint64_t client);
+void emit_answer_int(struct core *core, uint64_t client, int64_t number);
+void emit_answer_error(struct core *core, uint64_t client, const char *text);
+void emit_answer_vote(struct core *core, uint64_t client, bool down, const char *leader,
+                      uint64_t epoch);
+
+/* ---- durable.c: nothing leaves before the disk has it ---- */
+/* Something that is saved has changed; |master| is whose, or NULL. */
+void durable_touch(struct core *core, struct master *master);
+/* current_epoch has changed. */
+void durable_touch_epoch(struct core *core);
+/* The master's address or config epoch has changed; hellos about it follow the disk. */
+void durable_touch_config(struct core *core, struct master *master);
+/* Hold until the state as of now is on disk: the answer to a vote request, ... */
+void durable_hold_vote(struct core *core, struct master *master, uint64_t client,
+                       bool down);
+/* ... the questions of our own election, ... */
+void durable_hold_election(struct core *core, struct master *master);
+/* ... the OK of a command that saves, ... */
+void durable_hold_ok(struct core *core, uint64_t client);
+/* ... or the end of the process. */
+void durable_hold_exit(struct core *core, int code);
+void durable_on_persisted(struct core *core, uint64_t version, bool ok);
+void durable_retry(struct core *core);  /* the persist timer */
+void durable_settle(struct core *core); /* end of a step */
+void durable_forget(struct core *core, const struct master *master);
+void durable_release(struct core *core);
+bool durable_hello_allowed(const struct master *master);
+
+/* ---- command.c: what we send ---- */
+enum tag_kind {
+    TAG_IGNORE,
+    TAG_AUTH,
+    TAG_PING,
+    TAG_INFO,
+    TAG_HELLO, /* to a node */
+    TAG_ASK,   /* is-master-down-by-addr without a vote */
+    TAG_VOTE,  /* with one */
+    TAG_SUBSCRIBE,
+    TAG_SLAVEOF, /* the six replies of a reconfiguration */
+};
+struct tag {
+    enum tag_kind kind;
+    uint8_t round;
+    struct slot_id voter; /* generation cut to 20 bits */
+};
+struct tag tag_unpack(uint64_t tag);
+/* The voter a reply is about; NULL if it is gone. */
+struct voter *command_voter(const struct core *core, const struct tag *tag);
+void command_preamble(struct core *core, struct link *link, enum link_chan chan);
+void command_ping(struct core *core, struct link *link);
+void command_info(struct core *core, struct node *node);
+void command_subscribe(struct core *core, struct link *link);
+void command_publish(struct core *core, struct link *link, const struct master *master,
+                     const char *payload, bool to_node);
+/* Asks |voter| whether the master is down; |epoch| 0: no vote wanted. */
+void command_ask(struct core *core, struct voter *voter, uint64_t epoch);
+/* The reconfiguration transaction (behaviour.md 8.6); |to| NULL: SLAVEOF NO ONE. An
+ * INFO follows at once, so that the effect is known after one round trip. */
+void command_slaveof(struct core *core, struct node *node, const struct addr *to);
+void command_script_kill(struct core *core, struct node *node);
+
+/* ---- link.c ---- */
+struct link *link_new(struct core *core, struct node *node, struct peer *peer);
+void link_free(struct core *core, struct link *link);
+struct addr *link_addr(const struct link *link);
+void link_on_up(struct core *core, struct link *link, enum link_chan chan,
+                const char *local_ip);
+void link_on_down(struct core *core, struct link *link, enum link_chan chan,
+                  const char *reason);
+void link_on_timer(struct core *core, struct link *link);
+void link_on_pong(struct core *core, struct link *link, const struct resp_value *value);
+void link_on_auth(struct core *core, struct link *link, const struct resp_value *value);
+void link_on_subscribed(struct core *core, struct link *link,
+                        const struct resp_value *value);
+/* Closes both channels; they are dialled again at once. */
+void link_reset(struct core *core, struct link *link);
+/* Users, their down-after or the address have changed. */
+void link_refresh(struct core *core, struct link *link);
+/* A name was resolved, or (NULL) was not. */
+void link_on_address(struct core *core, struct link *link, const char *ip);
+/* May another command be sent on cmd now? */
+bool link_is_open(const struct link *link);
+
+/* ---- resolve.c ---- */
+void resolve_ask(struct core *core, struct link *link);
+void resolve_on_answer(struct core *core, const char *host, const char *ip);
+/* Sets |addr| from texts under the present settings: ERR_SYNTAX if |host| is a name and
+ * resolve-hostnames is off, ERR_RANGE for a bad port. */
+void resolve_release(struct core *core);
+int resolve_addr(struct core *core, struct addr *addr, const char *host, int64_t port);
+
+/* ---- node.c ---- */
+struct node *node_new(struct core *core, struct master *master,
+                      const struct addr *addr);
+void node_free(struct core *core, struct node *node);
+/* All that it said and that we concluded is forgotten; it is judged from now. */
+void node_forget_facts(struct core *core, struct node *node);
+void node_on_up(struct core *core, struct node *node);
+void node_on_down(struct core *core, struct node *node);
+void node_on_timer(struct core *core, struct node *node);
+/* Something awaited: ask for INFO now and every |wait_ms| (doubling); 0: as usual. */
+void node_info_soon(struct core *core, struct node *node, int64_t wait_ms);
+void node_rearm(struct core *core, struct node *node);
+/* INFO came: sets when the next one is due. */
+void node_info_next(struct core *core, struct node *node);
+struct node *node_find(const struct master *master, const struct addr *addr);
+/* Finds the replica at |addr| or creates it; NULL if it is the master's own address. */
+struct node *node_add_replica(struct core *core, struct master *master,
+                              const struct addr *addr);
+void node_rename(struct node *node); /* name from its address */
+
+/* ---- info.c ---- */
+#define INFO_REPLICAS_MAX 512
+struct info_replica {
+    const char *host;
+    size_t host_len;
+    int64_t port;
+};
+struct info {
+    char run_id[RUN_ID_CAP]; /* "" if absent */
+    enum role role;
+    char master_host[ADDR_HOST_MAX + 1];
+    int64_t master_port; /* -1 absent */
+    int link_up;         /* -1 absent */
+    int64_t link_down_ms;
+    int64_t priority; /* -1 absent */
+    bool has_offset;
+    uint64_t offset;
+    int announced; /* -1 absent */
+    struct info_replica replicas[INFO_REPLICAS_MAX];
+    size_t n_replicas;
+};
+/* Pure: text to facts. Unknown lines are skipped; never fails. */
+void info_parse(struct info *info, const char *text, size_t len);
+void info_on_reply(struct core *core, struct node *node,
+                   const struct resp_value *value);
+
+/* ---- hello.c ---- */
+void hello_on_text(struct core *core, const char *text, size_t len, bool from_pubsub);
+/* Sends one hello about |master| over |link|; |node| is whose link it is, or NULL. */
+void hello_publish(struct core *core, struct master *master, struct link *link,
+                   struct node *node);
+/* To every server and peer of |master| at once. */
+void hello_publish_all(struct core *core, struct master *master);
+void hello_on_peer_timer(struct core *core, struct peer *peer);
+
+/* ---- peer.c ---- */
+struct peer *peer_find(const struct core *core, const char *run_id);
+/* Makes the process |run_id| at |addr| a voter of |master|. */
+struct voter *peer_add_voter(struct core *core, struct master *master,
+                             const char *run_id, const struct addr *addr);
+void voter_free(struct core *core, struct voter *voter);
+struct voter *voter_find(const struct master *master, const char *run_id);
+struct voter *voter_at(const struct master *master, const struct addr *addr);
+/* Everything it said about the master is void; late answers do not count. */
+void voter_forget_opinion(struct voter *voter);
+void peer_change_address(struct core *core, struct peer *peer, const struct addr *addr);
+void peer_on_up(struct core *core, struct peer *peer);
+void peer_on_down(struct core *core, struct peer *peer, bool refused);
+void peer_free(struct core *core, struct peer *peer);
+
+/* ---- detect.c ---- */
+void detect_node(struct core *core, struct node *node);
+void detect_voter(struct core *core, struct voter *voter);
+void detect_master(struct core *core, struct master *master);
+/* The earliest moment |node| could become sdown as things stand; CORE_NEVER. */
+int64_t detect_next(const struct core *core, const struct node *node);
+void detect_all(struct core *core);
+bool detect_says_down(const struct core *core, const struct voter *voter);
+/* A link may have changed for better or worse. */
+void detect_link(struct core *core, struct link *link);
+
+/* ---- vote.c ---- */
+void vote_ask_all(struct core *core, struct master *master);
+void vote_ask_one(struct core *core, struct voter *voter);
+void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag,
+                   const struct resp_value *value);
+const char *vote_grant(struct core *core, struct master *master, uint64_t epoch,
+                       const char *candidate, uint64_t *leader_epoch);
+void vote_on_request(struct core *core, const struct core_request *request);
+/* Raises current_epoch; false (and a log line) if the jump is absurd. */
+bool vote_raise_epoch(struct core *core, struct master *master, uint64_t epoch);
+enum vote_result {
+    VOTE_OPEN, /* may still go either way */
+    VOTE_WON,
+    VOTE_SPLIT,     /* we cannot win, and nobody has won as far as we can see */
+    VOTE_OTHER_WON, /* somebody else has a majority, or may have */
+};
+struct vote_count {
+    uint32_t n_voters, needed;
+    uint32_t for_us, unanswered;
+    uint32_t n_conflicts;    /* votes for others in this epoch */
+    uint32_t best_other;     /* most votes of any other candidate */
+    const char *other;       /* and who that is; NULL if none */
+    uint32_t connected_open; /* unanswered whose link is up */
+};
+enum vote_result vote_result(const struct core *core, const struct master *master,
+                             struct vote_count *count);
+
+/* ---- failover.c ---- */
+enum failover_input {
+    FI_ODOWN,         /* the master is odown, and an attempt may be due */
+    FI_FORCED,        /* SENTINEL FAILOVER */
+    FI_DURABLE,       /* our own vote is on disk */
+    FI_VOTE,          /* a peer answered */
+    FI_OUTBID,        /* we voted for somebody else in a later epoch */
+    FI_INFO,          /* a replica's INFO arrived; |node| */
+    FI_LINK_UP,       /* a replica's command link is up; |node| */
+    FI_REPLICA_MOVED, /* a replica follows the new master, is gone or is sdown */
+    FI_IS_MASTER,     /* the promoted replica reports role master */
+    FI_DEADLINE,      /* the master's timer ran */
+    FI_N
+};
+void failover_input(struct core *core, struct master *master, enum failover_input input,
+                    struct node *node);
+/* The next moment at which FI_DEADLINE matters; CORE_NEVER. */
+int64_t failover_deadline(const struct core *core, const struct master *master);
+void failover_reset(struct core *core, struct master *master);
+bool failover_in_progress(const struct master *master);
+/* We have given our vote to |candidate|: let it work. */
+void failover_await(struct core *core, struct master *master, const char *candidate);
+/* The candidate of that name was found dead. */
+void failover_candidate_gone(struct core *core, struct master *master,
+                             const char *candidate);
+
+/* ---- select.c ---- */
+/* The best replica to promote now (behaviour.md 8.4), NULL if none; notes say why each
+ * other is not, if |explain|. */
+struct node *select_replica(struct core *core, struct master *master, bool explain);
+/* Is there a replica whose INFO is under way and could change the choice? */
+bool select_may_improve(const struct core *core, const struct master *master);
+/* Is there one that only lacks fresh facts? */
+bool select_has_hope(const struct master *master);
+
+/* ---- reconf.c ---- */
+void reconf_step(struct core *core, struct master *master);
+bool reconf_is_done(const struct master *master);
+void reconf_best_effort(struct core *core, struct master *master);
+void reconf_on_info(struct core *core, struct node *node);
+int64_t reconf_deadline(const struct core *core, const struct master *master);
+
+/* ---- master.c ---- */
+struct master *master_new(struct core *core, const char *name, const struct addr *addr,
+                          int64_t quorum);
+void master_free(struct core *core, struct master *master);
+void master_reset(struct core *core, struct master *master);
+/* |node|, a replica, becomes the master; the old one becomes a replica. +slave events.
+ */
+void master_switch(struct core *core, struct master *master, struct node *node);
+void master_on_timer(struct core *core, struct master *master);
+void master_rearm(struct core *core, struct master *master);
+/* The master record can be trusted (behaviour.md 4.4). */
+bool master_looks_sane(const struct core *core, const struct master *master);
+/* The first master at that place; NULL. */
+struct master *master_by_addr(const struct core *core, const char *host, int64_t port);
+/* Its current address has changed. */
+void master_reindex(struct core *core, struct master *master);
+/* Command name after rename-command; |master| may be NULL. */
+const char *master_command(const struct master *master, const char *name);
+
+/* ---- settings.c ---- */
+void settings_init(struct core *core);
+void settings_release(struct core *core);
+/* Applies a setting; |master| for those of one master. Emits nothing. */
+int settings_apply(struct core *core, struct master *master,
+                   const struct core_setting *setting, struct error *err);
+
+/* ---- request.c ---- */
+void request_handle(struct core *core, const struct core_request *request);
+
+/* ---- jobs.c ---- */
+void jobs_notify(struct core *core, const struct master *master, const char *event,
+                 const char *text);
+void jobs_reconfig(struct core *core, const struct master *master, const char *role,
+                   const struct addr *from, const struct addr *to);
+void jobs_on_started(struct core *core, struct slot_id id, int pid);
+void jobs_on_exit(struct core *core, struct slot_id id, int status, int signal);
+void jobs_on_timer(struct core *core, struct job *job);
+void jobs_release(struct core *core);
+
+static inline int64_t core_number(const struct core *core, enum core_option option)
+{
+    return core->numbers[option];
+}
+
+static inline int64_t min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static inline int64_t max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* |at| + |ms|, never past CORE_NEVER. */
+static inline int64_t time_after(int64_t at, int64_t ms)
+{
+    return at == CORE_NEVER || ms > CORE_NEVER - at ? CORE_NEVER : at + ms;
+}
+
+/* Milliseconds from |at| until now; 0 if |at| never was. */
+static inline int64_t time_since(const struct core *core, int64_t at)
+{
+    return at == CORE_NEVER ? 0 : core->now - at;
+}
+
+#endif

@@ -1,0 +1,428 @@
+/*
+ * link.c - one remote address: dialling, PING bookkeeping, stale connections
+ * (behaviour.md 3). A peer's link is shared by all masters that know the peer.
+ */
+#include "sentinel/core/internal.h"
+
+#define REDIAL_FIRST_MS 50
+#define REDIAL_MAX_MS 1000
+/* A connection that lived this long and then broke is dialled again at once. */
+#define REDIAL_STEADY_MS 1000
+#define DIAL_TIMEOUT_MIN_MS 250
+#define DIAL_TIMEOUT_MAX_MS 2000
+#define IN_FLIGHT_MAX 100
+
+struct addr *link_addr(const struct link *link)
+{
+    return link->node != NULL ? &link->node->addr : &link->peer->addr;
+}
+
+static uint32_t link_users(const struct link *link)
+{
+    return link->peer != NULL && link->peer->n_voters > 0 ? link->peer->n_voters : 1;
+}
+
+static struct chan *link_chan(struct link *link, enum link_chan chan)
+{
+    return chan == LINK_CMD ? &link->cmd : &link->sub;
+}
+
+bool link_is_disconnected(const struct link *link)
+{
+    return !link->cmd.up || (link->node != NULL && !link->sub.up);
+}
+
+bool link_is_open(const struct link *link)
+{
+    return link->cmd.up && link->n_in_flight < IN_FLIGHT_MAX * (int)link_users(link);
+}
+
+struct link *link_new(struct core *core, struct node *node, struct peer *peer)
+{
+    struct link *link = mem_zalloc(sizeof(*link));
+
+    link->id = slots_add(&core->links, link);
+    link->node = node;
+    link->peer = peer;
+    link->ping_pending_at = core->now;
+    link->ping_sent_at = CORE_NEVER;
+    link->pong_at = link->avail_at = core->now;
+    link->sub_heard_at = CORE_NEVER;
+    link->redial_at = core->now;
+    link->cmd.dialled_at = link->sub.dialled_at = CORE_NEVER;
+    link->cmd.up_at = link->sub.up_at = CORE_NEVER;
+    timer_init(&link->timer, TIMER_LINK, link);
+    return link;
+}
+
+static void link_close_chan(struct core *core, struct link *link, enum link_chan which)
+{
+    struct chan *chan = link_chan(link, which);
+
+    if (!chan->up && !chan->dialling)
+        return;
+    struct core_action *action = emit(core, CORE_AC_LINK_CLOSE);
+    action->close.link = link->id;
+    action->close.chan = which;
+    chan->up = chan->dialling = false;
+    if (which == LINK_CMD) {
+        link->n_in_flight = 0;
+        link->local_ip[0] = '\0';
+        if (link->node != NULL)
+            node_on_down(core, link->node);
+        else
+            peer_on_down(core, link->peer, false);
+    }
+}
+
+void link_free(struct core *core, struct link *link)
+{
+    if (core->actions != NULL) {
+        for (int i = 0; i < 2; i++) {
+            struct chan *chan = link_chan(link, i == 0 ? LINK_CMD : LINK_SUB);
+            if (!chan->up && !chan->dialling)
+                continue;
+            struct core_action *action = emit(core, CORE_AC_LINK_CLOSE);
+            action->close.link = link->id;
+            action->close.chan = i == 0 ? LINK_CMD : LINK_SUB;
+        }
+    }
+    timer_disarm(core, &link->timer);
+    slots_remove(&core->links, link->id);
+    mem_free(link);
+}
+
+static int64_t link_dial_timeout(const struct link *link)
+{
+    return max_i64(DIAL_TIMEOUT_MIN_MS,
+                   min_i64(DIAL_TIMEOUT_MAX_MS, link->down_after_ms / 2));
+}
+
+/* When cmd is to be given up as dead although the other side never closed it
+ * (behaviour.md 3.5): CORE_NEVER if no PING is waiting. */
+static int64_t link_stale_at(const struct core *core, const struct link *link)
+{
+    int64_t half = link->down_after_ms / 2;
+
+    if (!link->cmd.up || link->ping_pending_at == CORE_NEVER || core->tilt)
+        return CORE_NEVER;
+    int64_t at =
+        link->cmd.up_at + core_number(core, CORE_OPT_MIN_LINK_RECONNECT_PERIOD);
+    at = max_i64(at, link->ping_pending_at + half);
+    return max_i64(at, link->pong_at + half) + 1;
+}
+
+static int64_t link_sub_stale_at(const struct core *core, const struct link *link)
+{
+    if (!link->sub.up || core->tilt)
+        return CORE_NEVER;
+    int64_t at =
+        link->sub.up_at + core_number(core, CORE_OPT_MIN_LINK_RECONNECT_PERIOD);
+    int64_t heard =
+        max_i64(link->sub.up_at, link->sub_heard_at == CORE_NEVER ? link->sub.up_at
+                                                                  : link->sub_heard_at);
+    return max_i64(at, heard + 3 * core_number(core, CORE_OPT_PUBLISH_PERIOD)) + 1;
+}
+
+static bool link_can_dial(const struct link *link)
+{
+    return link_addr(link)->port != 0 && !link->resolving;
+}
+
+static void link_rearm(struct core *core, struct link *link)
+{
+    int64_t at = CORE_NEVER;
+    bool want_sub = link->node != NULL;
+
+    if (link->cmd.up)
+        at = min_i64(at, link->ping_due_at);
+    if (link->cmd.dialling)
+        at = min_i64(at, link->cmd.dialled_at + link_dial_timeout(link));
+    if (link->sub.dialling)
+        at = min_i64(at, link->sub.dialled_at + link_dial_timeout(link));
+    if (link_can_dial(link) && ((!link->cmd.up && !link->cmd.dialling) ||
+                                (want_sub && !link->sub.up && !link->sub.dialling)))
+        at = min_i64(at, link->redial_at);
+    at = min_i64(at, link_stale_at(core, link));
+    at = min_i64(at, link_sub_stale_at(core, link));
+    timer_arm(core, &link->timer, at);
+}
+
+static void link_dial_chan(struct core *core, struct link *link, enum link_chan which)
+{
+    const struct addr *addr = link_addr(link);
+    struct chan *chan = link_chan(link, which);
+
+    if (chan->up || chan->dialling)
+        return;
+    struct core_action *action = emit(core, CORE_AC_LINK_OPEN);
+    action->open.link = link->id;
+    action->open.chan = which;
+    action->open.ip = arena_strdup(emit_arena(core), addr->ip);
+    action->open.port = addr->port;
+    action->open.to_peer = link->peer != NULL;
+    chan->dialling = true;
+    chan->dialled_at = core->now;
+}
+
+/* Dials what is down. A name is looked up anew for each connection. */
+static void link_dial(struct core *core, struct link *link)
+{
+    if (!link_can_dial(link))
+        return;
+    if (link_addr(link)->host != NULL && !link->cmd.up && !link->cmd.dialling) {
+        resolve_ask(core, link);
+        return;
+    }
+    if (link_addr(link)->ip[0] == '\0')
+        return;
+    link_dial_chan(core, link, LINK_CMD);
+    /* The subscription follows a working command channel; a dead server then costs one
+     * connection attempt, not two. */
+    if (link->node != NULL && link->cmd.up)
+        link_dial_chan(core, link, LINK_SUB);
+}
+
+void link_on_address(struct core *core, struct link *link, const char *ip)
+{
+    link->resolving = false;
+    if (ip != NULL && strcmp(link_addr(link)->ip, ip) != 0) {
+        addr_set_ip(link_addr(link), ip);
+        if (link->node != NULL && node_is_master(link->node))
+            master_reindex(core, link->node->master);
+    }
+    if (link_addr(link)->ip[0] == '\0') {
+        link->redial_at = core->now + REDIAL_MAX_MS;
+    } else {
+        link_dial_chan(core, link, LINK_CMD);
+    }
+    link_rearm(core, link);
+}
+
+static void link_backoff(struct core *core, struct link *link)
+{
+    uint32_t n = link->n_failed_dials++;
+    int64_t delay = n >= 5 ? REDIAL_MAX_MS : (int64_t)REDIAL_FIRST_MS << n;
+
+    delay = min_i64(delay, REDIAL_MAX_MS);
+    link->redial_at = core->now + rng_between(&core->rng, delay * 3 / 4, delay);
+}
+
+void link_on_up(struct core *core, struct link *link, enum link_chan which,
+                const char *local_ip)
+{
+    struct chan *chan = link_chan(link, which);
+
+    if (!chan->dialling)
+        return;
+    chan->dialling = false;
+    chan->up = true;
+    chan->up_at = core->now;
+    command_preamble(core, link, which);
+    if (which == LINK_SUB) {
+        link->sub_heard_at = core->now;
+        command_subscribe(core, link);
+        link_rearm(core, link);
+        return;
+    }
+    link->n_in_flight = link->n_in_flight < 0 ? 0 : link->n_in_flight;
+    snprintf(link->local_ip, sizeof(link->local_ip), "%s",
+             local_ip != NULL ? local_ip : "");
+    command_ping(core, link);
+    link->ping_sent_at = core->now;
+    if (link->ping_pending_at == CORE_NEVER)
+        link->ping_pending_at = core->now;
+    /* A random phase, so that thousands of links spread over the period. */
+    link->ping_due_at = core->now + rng_between(&core->rng, link->ping_period_ms / 2,
+                                                link->ping_period_ms);
+    link_dial(core, link);
+    if (link->node != NULL)
+        node_on_up(core, link->node);
+    else
+        peer_on_up(core, link->peer);
+    detect_link(core, link);
+    link_rearm(core, link);
+}
+
+void link_on_down(struct core *core, struct link *link, enum link_chan which,
+                  const char *reason)
+{
+    struct chan *chan = link_chan(link, which);
+    bool was_up = chan->up;
+    bool refused = chan->dialling;
+
+    if (!chan->up && !chan->dialling)
+        return;
+    chan->up = chan->dialling = false;
+    if (was_up && core->now - chan->up_at >= REDIAL_STEADY_MS) {
+        link->n_failed_dials = 0;
+        link->redial_at = core->now;
+    } else {
+        link_backoff(core, link);
+    }
+    const char *event =
+        which == LINK_CMD ? "-cmd-link-reconnection" : "-pubsub-link-reconnection";
+    if (link->node != NULL)
+        emit_node(core, LOG_LVL_DEBUG, event, link->node, "#%s", reason);
+    else if (link->peer->voters != NULL)
+        emit_voter(core, LOG_LVL_DEBUG, event, link->peer->voters, "#%s", reason);
+    if (which == LINK_CMD) {
+        link->n_in_flight = 0;
+        link->local_ip[0] = '\0';
+        if (link->node != NULL)
+            node_on_down(core, link->node);
+        else
+            peer_on_down(core, link->peer, refused);
+        detect_link(core, link);
+    }
+    link_rearm(core, link);
+}
+
+static void link_on_ping_due(struct core *core, struct link *link)
+{
+    link->ping_due_at = core->now + max_i64(1, link->ping_period_ms / 2);
+    if (!link_is_open(link))
+        return;
+    command_ping(core, link);
+    link->ping_sent_at = core->now;
+    if (link->ping_pending_at == CORE_NEVER) {
+        link->ping_pending_at = core->now;
+        detect_link(core, link);
+    }
+}
+
+static void link_recycle(struct core *core, struct link *link, enum link_chan which,
+                         const char *why)
+{
+    emit_note(core, "%s:%u: %s connection given up: %s", link_addr(link)->ip,
+              link_addr(link)->port, which == LINK_CMD ? "command" : "hello", why);
+    link_close_chan(core, link, which);
+    if (which == LINK_CMD)
+        link_close_chan(core, link, LINK_SUB);
+}
+
+void link_on_timer(struct core *core, struct link *link)
+{
+    int64_t timeout = link_dial_timeout(link);
+
+    if (link->cmd.dialling && core->now >= link->cmd.dialled_at + timeout) {
+        link_recycle(core, link, LINK_CMD, "no answer to connect");
+        link_backoff(core, link);
+    }
+    if (link->sub.dialling && core->now >= link->sub.dialled_at + timeout) {
+        link_recycle(core, link, LINK_SUB, "no answer to connect");
+        link_backoff(core, link);
+    }
+    if (core->now >= link_stale_at(core, link))
+        link_recycle(core, link, LINK_CMD, "PING unanswered");
+    if (core->now >= link_sub_stale_at(core, link))
+        link_recycle(core, link, LINK_SUB, "silent");
+    if (core->now >= link->redial_at)
+        link_dial(core, link);
+    if (link->cmd.up && core->now >= link->ping_due_at)
+        link_on_ping_due(core, link);
+    link_rearm(core, link);
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+void link_on_pong(struct core *core, struct link *link, const struct resp_value *value)
+{
+    link->pong_at = core->now;
+    link->ping_due_at =
+        max_i64(link->ping_due_at, core->now + link->ping_period_ms / 2);
+    if (value->type != RESP_STATUS && value->type != RESP_ERROR)
+        return;
+    if (starts_with(value->str, "PONG") || starts_with(value->str, "LOADING") ||
+        starts_with(value->str, "MASTERDOWN")) {
+        link->avail_at = core->now;
+        link->ping_pending_at = CORE_NEVER;
+        link->ping_due_at =
+            link->ping_sent_at == CORE_NEVER
+                ? core->now
+                : max_i64(core->now + 1, link->ping_sent_at + link->ping_period_ms);
+        link->n_failed_dials = 0;
+        if (link->node != NULL && starts_with(value->str, "PONG"))
+            link->node->rebooted = false;
+        detect_link(core, link);
+        link_rearm(core, link);
+    } else if (starts_with(value->str, "BUSY") && link->node != NULL &&
+               link->node->s_down && !link->node->script_kill_sent) {
+        link->node->script_kill_sent = true;
+        command_script_kill(core, link->node);
+    }
+}
+
+/* What a person must do is in the server's own words; say them once per change. */
+void link_on_auth(struct core *core, struct link *link, const struct resp_value *value)
+{
+    if (value->type != RESP_ERROR) {
+        link->auth_refused = false;
+        return;
+    }
+    if (link->auth_refused)
+        return;
+    link->auth_refused = true;
+    emit_log(core, LOG_LVL_WARNING, "AUTH to %s at %s:%u was refused: %s",
+             link->node != NULL ? "the server" : "the sentinel", link_addr(link)->ip,
+             link_addr(link)->port, value->str);
+}
+
+void link_on_subscribed(struct core *core, struct link *link,
+                        const struct resp_value *value)
+{
+    link->sub_heard_at = core->now;
+    if (value->type != RESP_ERROR) {
+        link->sub_refused = false;
+        return;
+    }
+    if (!link->sub_refused) {
+        link->sub_refused = true;
+        emit_log(
+            core, LOG_LVL_WARNING,
+            "SUBSCRIBE %s at %s:%u was refused: %s (the server is still monitored)",
+            HELLO_CHANNEL, link_addr(link)->ip, link_addr(link)->port, value->str);
+    }
+    link_close_chan(core, link, LINK_SUB);
+    link->redial_at = core->now + REDIAL_MAX_MS;
+    link_rearm(core, link);
+}
+
+void link_reset(struct core *core, struct link *link)
+{
+    link_close_chan(core, link, LINK_CMD);
+    link_close_chan(core, link, LINK_SUB);
+    link->redial_at = core->now;
+    link->n_failed_dials = 0;
+    link->auth_refused = link->sub_refused = false;
+    if (core->started)
+        link_dial(core, link);
+    link_rearm(core, link);
+}
+
+void link_refresh(struct core *core, struct link *link)
+{
+    int64_t down_after = CORE_NEVER;
+    int64_t period = core_number(core, CORE_OPT_PING_PERIOD);
+
+    if (link->node != NULL) {
+        down_after = link->node->master->down_after_ms;
+    } else {
+        const struct voter *v;
+        DL_FOREACH(link->peer->voters, v)
+        down_after = min_i64(down_after, v->master->down_after_ms);
+    }
+    if (down_after == CORE_NEVER)
+        down_after = core_number(core, CORE_OPT_DEFAULT_DOWN_AFTER);
+    link->down_after_ms = down_after;
+    link->ping_period_ms = min_i64(period, down_after);
+    if (!core->started)
+        return;
+    if (link->cmd.up)
+        link->ping_due_at =
+            min_i64(link->ping_due_at, core->now + link->ping_period_ms);
+    link_rearm(core, link);
+}

@@ -1,0 +1,218 @@
+/*
+ * node.c - masters and replicas: creation, INFO and hello cadence.
+ */
+#include "sentinel/core/internal.h"
+
+/* While something is awaited INFO is asked for this often, then half as often, ... */
+#define INFO_WAIT_MAX_MS 1000
+#define INFO_FAST_MS 1000
+
+bool node_is_master(const struct node *node)
+{
+    return node->master->current == node;
+}
+
+void node_rename(struct node *node)
+{
+    char name[ADDR_NAME_CAP];
+    const struct core *core = node->master->core;
+
+    mem_free(node->name);
+    node->name = mem_strdup(addr_name(
+        &node->addr, core_number(core, CORE_OPT_ANNOUNCE_HOSTNAMES) != 0, name));
+}
+
+static void node_init_facts(struct core *core, struct node *node)
+{
+    node->role = node_is_master(node) ? ROLE_MASTER : ROLE_REPLICA;
+    node->role_at = core->now;
+    node->conf_changed_at = core->now;
+    node->s_down_at = CORE_NEVER;
+    node->rebooted = false;
+    node->reconf = RECONF_NONE;
+    node->info_wait_ms = 0;
+}
+
+struct node *node_new(struct core *core, struct master *master, const struct addr *addr)
+{
+    struct node *node = mem_zalloc(sizeof(*node));
+
+    node->master = master;
+    addr_copy(&node->addr, addr);
+    node_rename(node);
+    node->link = link_new(core, node, NULL);
+    node->info_at = node->info_asked_at = CORE_NEVER;
+    node->info_due_at = core->now;
+    node->priority = 100;
+    node->announced = true;
+    node->hello_due_at = core->now + core_number(core, CORE_OPT_PUBLISH_PERIOD);
+    if (master->current == NULL)
+        master->current = node;
+    node_init_facts(core, node);
+    timer_init(&node->timer, TIMER_NODE, node);
+    timer_init(&node->down_timer, TIMER_NODE_DOWN, node);
+    link_refresh(core, node->link);
+    if (core->started) {
+        link_reset(core, node->link);
+        detect_node(core, node);
+        node_rearm(core, node);
+    }
+    return node;
+}
+
+void node_free(struct core *core, struct node *node)
+{
+    timer_disarm(core, &node->timer);
+    timer_disarm(core, &node->down_timer);
+    link_free(core, node->link);
+    addr_release(&node->addr);
+    buf_release(&node->info_text);
+    mem_free(node->reported_host);
+    mem_free(node->name);
+    mem_free(node);
+}
+
+void node_forget_facts(struct core *core, struct node *node)
+{
+    struct link *link = node->link;
+
+    if (node->s_down)
+        link->n_down--;
+    node->s_down = false;
+    node->script_kill_sent = false;
+    node_init_facts(core, node);
+    /* Judged from now: silence it owed to somebody else's master does not count. */
+    if (link->ping_pending_at != CORE_NEVER)
+        link->ping_pending_at = core->now;
+    link->avail_at = link->pong_at = core->now;
+    timer_disarm(core, &node->down_timer);
+    node_info_soon(core, node, 0);
+    detect_node(core, node);
+}
+
+static int64_t node_info_period(const struct core *core, const struct node *node)
+{
+    const struct master *master = node->master;
+    int64_t period = core_number(core, CORE_OPT_INFO_PERIOD);
+    bool is_master = node_is_master(node);
+
+    if (!is_master &&
+        (master->o_down || failover_in_progress(master) || node->link_down_ms != 0))
+        period = min_i64(period, INFO_FAST_MS);
+    if (node->role != (is_master ? ROLE_MASTER : ROLE_REPLICA))
+        period = min_i64(period, INFO_FAST_MS);
+    return period;
+}
+
+void node_rearm(struct core *core, struct node *node)
+{
+    int64_t at = CORE_NEVER;
+
+    if (node->link->cmd.up) {
+        at = node->hello_due_at;
+        if (node->info_asked_at == CORE_NEVER)
+            at = min_i64(at, node->info_due_at);
+    }
+    timer_arm(core, &node->timer, at);
+}
+
+static void node_ask_info(struct core *core, struct node *node)
+{
+    if (node->info_asked_at != CORE_NEVER || !link_is_open(node->link))
+        return;
+    command_info(core, node);
+}
+
+void node_info_soon(struct core *core, struct node *node, int64_t wait_ms)
+{
+    node->info_wait_ms = wait_ms;
+    node->info_due_at = core->now;
+    node_ask_info(core, node);
+    node_rearm(core, node);
+}
+
+void node_info_next(struct core *core, struct node *node)
+{
+    int64_t period = node_info_period(core, node);
+
+    node->info_asked_at = CORE_NEVER;
+    if (node->info_wait_ms > 0) {
+        period = min_i64(period, node->info_wait_ms);
+        node->info_wait_ms = min_i64(node->info_wait_ms * 2, INFO_WAIT_MAX_MS);
+    }
+    node->info_due_at = core->now + period;
+    node_rearm(core, node);
+}
+
+void node_on_up(struct core *core, struct node *node)
+{
+    node->info_asked_at = CORE_NEVER;
+    node->hello_pending = false;
+    node->info_due_at = core->now;
+    node_ask_info(core, node);
+    if (core->now >= node->hello_due_at)
+        node_on_timer(core, node);
+    node_rearm(core, node);
+    failover_input(core, node->master, FI_LINK_UP, node);
+}
+
+void node_on_down(struct core *core, struct node *node)
+{
+    node->info_asked_at = CORE_NEVER;
+    node->hello_pending = false;
+    timer_disarm(core, &node->timer);
+}
+
+void node_on_timer(struct core *core, struct node *node)
+{
+    int64_t publish = core_number(core, CORE_OPT_PUBLISH_PERIOD);
+
+    if (!node->link->cmd.up)
+        return;
+    if (core->now >= node->info_due_at)
+        node_ask_info(core, node);
+    if (core->now >= node->hello_due_at) {
+        node->hello_due_at =
+            core->now + rng_between(&core->rng, publish * 9 / 10, publish);
+        if (!node->hello_pending)
+            hello_publish(core, node->master, node->link, node);
+    }
+    /* INFO that could not be sent for the moment must not spin. */
+    if (node->info_asked_at == CORE_NEVER && core->now >= node->info_due_at)
+        node->info_due_at = core->now + INFO_FAST_MS;
+    node_rearm(core, node);
+}
+
+struct node *node_find(const struct master *master, const struct addr *addr)
+{
+    char name[ADDR_NAME_CAP];
+    struct node *node;
+    bool names = core_number(master->core, CORE_OPT_ANNOUNCE_HOSTNAMES) != 0;
+
+    HASH_FIND_STR(master->replicas, addr_name(addr, names, name), node);
+    if (node != NULL)
+        return node;
+    /* A name and its address are one place; only worth a walk if names are about. */
+    if (core_number(master->core, CORE_OPT_RESOLVE_HOSTNAMES) == 0)
+        return NULL;
+    for (node = master->replicas; node != NULL; node = node->hh.next)
+        if (addr_equal(&node->addr, addr))
+            return node;
+    return NULL;
+}
+
+struct node *node_add_replica(struct core *core, struct master *master,
+                              const struct addr *addr)
+{
+    struct node *node;
+
+    if (addr_equal(&master->current->addr, addr))
+        return NULL;
+    node = node_find(master, addr);
+    if (node != NULL)
+        return node;
+    node = node_new(core, master, addr);
+    HASH_ADD_KEYPTR(hh, master->replicas, node->name, strlen(node->name), node);
+    durable_touch(core, master);
+    return node;
+}

@@ -1,0 +1,89 @@
+/*
+ * select.c - which replica is promoted (behaviour.md 8.4), and why each other is not.
+ */
+#include "sentinel/core/internal.h"
+
+#define PING_AGE_PERIODS 5
+#define INFO_AGE_PERIODS 3
+#define LINK_DOWN_FACTOR 10
+
+/* NULL if |node| may be promoted, else why not. */
+static const char *select_veto(const struct core *core, const struct node *node)
+{
+    const struct master *master = node->master;
+    const struct node *current = master->current;
+    int64_t ping = core_number(core, CORE_OPT_PING_PERIOD);
+    int64_t info_max = current->s_down
+                           ? PING_AGE_PERIODS * ping
+                           : INFO_AGE_PERIODS * core_number(core, CORE_OPT_INFO_PERIOD);
+    int64_t link_max = (current->s_down ? core->now - current->s_down_at : 0) +
+                       LINK_DOWN_FACTOR * master->down_after_ms;
+
+    if (node->s_down)
+        return "it is sdown";
+    if (!node->link->cmd.up)
+        return "no connection to it";
+    if (core->now - node->link->avail_at > PING_AGE_PERIODS * ping)
+        return "its last PONG is too old";
+    if (node->priority == 0)
+        return "its priority is 0";
+    if (node->info_at == CORE_NEVER || core->now - node->info_at > info_max)
+        return "its last INFO is too old";
+    if (node->link_down_ms > link_max)
+        return "it lost its master too long ago";
+    return NULL;
+}
+
+/* Is |a| a better choice than |b|? */
+static bool select_better(const struct node *a, const struct node *b)
+{
+    if (a->priority != b->priority)
+        return a->priority < b->priority;
+    if (a->offset != b->offset)
+        return a->offset > b->offset;
+    if (a->run_id[0] == '\0' || b->run_id[0] == '\0')
+        return a->run_id[0] != '\0' && b->run_id[0] == '\0';
+    return strcasecmp(a->run_id, b->run_id) < 0;
+}
+
+struct node *select_replica(struct core *core, struct master *master, bool explain)
+{
+    struct node *best = NULL;
+
+    for (struct node *n = master->replicas; n != NULL; n = n->hh.next) {
+        const char *veto = select_veto(core, n);
+        if (veto != NULL) {
+            if (explain)
+                emit_note(core, "%s not chosen: %s", n->name, veto);
+            continue;
+        }
+        if (best == NULL || select_better(n, best))
+            best = n;
+    }
+    if (explain && best != NULL)
+        emit_note(core, "%s chosen: priority %" PRId64 ", offset %" PRIu64, best->name,
+                  best->priority, best->offset);
+    return best;
+}
+
+bool select_may_improve(const struct core *core, const struct master *master)
+{
+    int64_t since = master->current->s_down ? master->current->s_down_at
+                                            : master->failover.start_at;
+
+    (void)core;
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (!n->s_down && n->link->cmd.up && n->priority != 0 &&
+            n->info_asked_at != CORE_NEVER &&
+            (n->info_at == CORE_NEVER || n->info_at < since))
+            return true;
+    return false;
+}
+
+bool select_has_hope(const struct master *master)
+{
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (!n->s_down && n->priority != 0 && n->addr.port != 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,181 @@
+/*
+ * vote.c - giving votes and counting them (behaviour.md 7).
+ *
+ * Votes are counted by the epoch of the election they were asked for, never by the
+ * global epoch, so that elections of other masters have no say; a sentinel votes once
+ * per master and epoch, and the vote is on disk before it leaves.
+ */
+#include "sentinel/core/internal.h"
+
+bool vote_raise_epoch(struct core *core, struct master *master, uint64_t epoch)
+{
+    if (epoch <= core->current_epoch)
+        return true;
+    if (epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX) {
+        emit_log(core, LOG_LVL_WARNING,
+                 "Refused epoch %" PRIu64 " for master %s: the current one is %" PRIu64,
+                 epoch, master->name, core->current_epoch);
+        return false;
+    }
+    core->current_epoch = epoch;
+    durable_touch_epoch(core);
+    emit_plain(core, LOG_LVL_WARNING, "+new-epoch", master, "%" PRIu64, epoch);
+    return true;
+}
+
+/*
+ * vote_grant() answers a request for this sentinel's vote: may |candidate| lead the
+ * failover of |master| in |epoch|?
+ *
+ * Once per master and epoch; the caller holds the answer until it is on disk. Returns
+ * the run id voted for, now or earlier, and sets |leader_epoch| to the epoch of that
+ * vote; NULL if it is not known (never voted, or voted before a restart).
+ */
+const char *vote_grant(struct core *core, struct master *master, uint64_t epoch,
+                       const char *candidate, uint64_t *leader_epoch)
+{
+    if (vote_raise_epoch(core, master, epoch) && master->leader_epoch < epoch) {
+        snprintf(master->leader, sizeof(master->leader), "%s", candidate);
+        master->leader_epoch = epoch;
+        durable_touch(core, master);
+        emit_plain(core, LOG_LVL_WARNING, "+vote-for-leader", master, "%s %" PRIu64,
+                   candidate, epoch);
+        if (strcmp(candidate, core->myid) != 0) {
+            failover_input(core, master, FI_OUTBID, NULL);
+            failover_await(core, master, candidate);
+        }
+    }
+    ASSERT(master->leader_epoch <= core->current_epoch);
+    *leader_epoch = master->leader_epoch;
+    return master->leader[0] != '\0' ? master->leader : NULL;
+}
+
+void vote_on_request(struct core *core, const struct core_request *request)
+{
+    struct master *master = master_by_addr(core, request->host, request->port);
+    uint64_t leader_epoch;
+
+    if (master == NULL) {
+        emit_answer_vote(core, request->client, false, NULL, 0);
+        return;
+    }
+    bool down = !core->tilt && master->current->s_down;
+    if (strlen(request->text) != RUN_ID_LEN) {
+        emit_log(core, LOG_LVL_WARNING, "Refused a vote for master %s: bad run id",
+                 master->name);
+        emit_answer_vote(core, request->client, down, NULL, 0);
+        return;
+    }
+    if (request->epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX) {
+        vote_raise_epoch(core, master, request->epoch); /* says why not */
+        emit_answer_vote(core, request->client, down, NULL, 0);
+        return;
+    }
+    vote_grant(core, master, request->epoch, request->text, &leader_epoch);
+    durable_hold_vote(core, master, request->client, down);
+}
+
+/* The question |voter| should be asked now, if any. */
+void vote_ask_one(struct core *core, struct voter *voter)
+{
+    const struct failover *fo = &voter->master->failover;
+
+    if (core->tilt || !link_is_open(voter->peer->link))
+        return;
+    if (fo->state == FO_ELECT && fo->asked) {
+        /* One request per election, and another each ask period while the answer is
+         * not a vote: a voter whose disk was full may have recovered. */
+        bool voted = voter->answered_epoch == fo->epoch && voter->leader[0] != '\0' &&
+                     voter->leader_epoch >= fo->epoch;
+        if (voter->asked_epoch != fo->epoch ||
+            (!voted && voter->answered_epoch == fo->epoch))
+            command_ask(core, voter, fo->epoch);
+        return;
+    }
+    if (voter->master->current->s_down && voter->asked_at == CORE_NEVER)
+        command_ask(core, voter, 0);
+}
+
+void vote_ask_all(struct core *core, struct master *master)
+{
+    for (struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        vote_ask_one(core, v);
+}
+
+void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag,
+                   const struct resp_value *value)
+{
+    struct master *master = voter->master;
+    const struct resp_value *item = value->items;
+
+    if (tag->round != voter->round)
+        return; /* about an address or an incident that is history */
+    voter->asked_at = CORE_NEVER;
+    if (value->type != RESP_ARRAY || value->n_items != 3 || item[0].type != RESP_INT ||
+        item[1].type != RESP_BULK || item[2].type != RESP_INT || item[2].integer < 0) {
+        if (value->type == RESP_ERROR)
+            emit_note(core, "sentinel %.8s refused a question: %s", voter->peer->run_id,
+                      value->str);
+        return;
+    }
+    voter->said_at = core->now;
+    voter->says_down = item[0].integer == 1;
+    if (strcmp(item[1].str, "*") != 0 && item[1].len == RUN_ID_LEN) {
+        uint64_t epoch = (uint64_t)item[2].integer;
+        if (voter->leader_epoch != epoch)
+            emit_log(core, LOG_LVL_NOTICE, "%s voted for %s %" PRIu64,
+                     voter->peer->run_id, item[1].str, epoch);
+        memcpy(voter->leader, item[1].str, RUN_ID_CAP);
+        voter->leader_epoch = epoch;
+    }
+    if (tag->kind == TAG_VOTE && master->failover.state == FO_ELECT &&
+        voter->asked_epoch == master->failover.epoch)
+        voter->answered_epoch = master->failover.epoch;
+    detect_master(core, master);
+    failover_input(core, master, FI_VOTE, NULL);
+}
+
+/* How many voters of |master| gave |candidate| their vote in |epoch|. */
+static uint32_t vote_count_for(const struct master *master, const char *candidate,
+                               uint64_t epoch)
+{
+    uint32_t n = 0;
+
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        n += v->leader_epoch == epoch && strcmp(v->leader, candidate) == 0 ? 1 : 0;
+    return n;
+}
+
+enum vote_result vote_result(const struct core *core, const struct master *master,
+                             struct vote_count *count)
+{
+    uint64_t epoch = master->failover.epoch;
+    bool own = master->leader_epoch == epoch && strcmp(master->leader, core->myid) == 0;
+
+    memset(count, 0, sizeof(*count));
+    count->n_voters = master_known_voters(master);
+    uint32_t majority = count->n_voters / 2 + 1;
+    count->needed =
+        (int64_t)majority >= master->quorum ? majority : (uint32_t)master->quorum;
+    count->for_us = vote_count_for(master, core->myid, epoch) + (own ? 1 : 0);
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next) {
+        bool voted = v->leader_epoch == epoch && v->leader[0] != '\0';
+        if (voted && strcmp(v->leader, core->myid) != 0) {
+            uint32_t n = vote_count_for(master, v->leader, epoch);
+            count->n_conflicts++;
+            if (n > count->best_other) {
+                count->best_other = n;
+                count->other = v->leader;
+            }
+        } else if (!voted && v->answered_epoch != epoch) {
+            count->unanswered++;
+            if (v->peer->link->cmd.up)
+                count->connected_open++;
+        }
+    }
+    if (count->for_us >= count->needed)
+        return VOTE_WON;
+    if (count->best_other >= majority)
+        return VOTE_OTHER_WON;
+    return count->for_us + count->unanswered < count->needed ? VOTE_SPLIT : VOTE_OPEN;
+}
