@@ -55,6 +55,8 @@ struct server_hooks {
     bool (*executable)(void *ctx, const char *path);
     /* Resource figures for INFO: user and system CPU seconds, self and children. */
     void (*cpu)(void *ctx, double out[4]);
+    /* A line for the log. May be NULL, like all the hooks above except request. */
+    void (*log)(void *ctx, enum log_level level, const char *text);
 };
 
 struct server *server_new(const struct core *core, const struct server_options *options,
@@ -62,7 +64,7 @@ struct server *server_new(const struct core *core, const struct server_options *
 void server_free(struct server *server); /* also frees sessions that are left */
 
 /* The driver's clocks, in ms, before any other call of a turn: |now| monotonic, |wall|
- * Unix time. */
+ * Unix time. Ends a CLIENT PAUSE that is over, so hooks may be called. */
 void server_set_time(struct server *server, int64_t now, int64_t wall);
 
 /*
@@ -80,8 +82,10 @@ void session_close(struct session *session);
 /* Bytes arrived. Replies appear in session_output(). */
 void session_feed(struct session *session, const char *bytes, size_t len);
 
-/* What to write. Consume it with buf_consume() (or swap it out and clear it) and then
- * call session_written(). */
+/* What to write. Consume it with buf_consume() (or swap it out and clear it), and call
+ * session_written() once for every byte taken, when it has left: until then it counts
+ * against the client's limits. That call may run requests that were held up, and then
+ * wakes the session. */
 struct buf *session_output(struct session *session);
 void session_written(struct session *session, size_t len);
 

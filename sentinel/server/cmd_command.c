@@ -1,0 +1,412 @@
+/*
+ * cmd_command.c - COMMAND and its subcommands (interface.md 2.4).
+ *
+ * redis-cli asks for COMMAND DOCS when it starts and parses the reply with assertions,
+ * so the shape of a document matters more than its words.
+ */
+#include "common/args.h"
+#include "common/glob.h"
+#include "sentinel/server/internal.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define TIPS_SHARDS "request_policy:all_shards"
+#define TIPS_NODES "request_policy:all_nodes"
+#define TIPS_ALL_OK "response_policy:all_succeeded"
+
+static const char *const cmd_command_flags[] = {
+    "admin", "pubsub",  "noscript", "loading",    "stale",
+    "fast",  "no_auth", "no_multi", "allow_busy",
+};
+#define N_FLAGS (sizeof(cmd_command_flags) / sizeof(cmd_command_flags[0]))
+
+static const struct cmd_command_tips {
+    const char *name;
+    const char *tips[3];
+} cmd_command_tips[] = {
+    {"ping", {TIPS_SHARDS, TIPS_ALL_OK}},
+    {"info", {"nondeterministic_output", TIPS_SHARDS, "response_policy:special"}},
+    {"command", {"nondeterministic_output_order"}},
+    {"command|docs", {"nondeterministic_output_order"}},
+    {"command|info", {"nondeterministic_output_order"}},
+    {"command|list", {"nondeterministic_output_order"}},
+    {"client|list", {"nondeterministic_output"}},
+    {"client|info", {"nondeterministic_output"}},
+    {"client|setname", {TIPS_NODES, TIPS_ALL_OK}},
+    {"client|setinfo", {TIPS_NODES, TIPS_ALL_OK}},
+};
+#define N_TIPS (sizeof(cmd_command_tips) / sizeof(cmd_command_tips[0]))
+
+static bool cmd_command_is_listed(const struct command *command)
+{
+    return command != NULL && (command->flags & CMD_HIDDEN) == 0;
+}
+
+static size_t cmd_command_count_table(const struct command *table)
+{
+    size_t n = 0;
+
+    if (table == NULL)
+        return 0;
+    for (; table->name != NULL; table++)
+        n += cmd_command_is_listed(table) ? 1 : 0;
+    return n;
+}
+
+void cmd_command_count(struct session *session, const struct resp_arg *argv,
+                       size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    resp_int(&session->out, (int64_t)cmd_command_count_table(command_table));
+}
+
+/* ------------------------------------------------------------------------ INFO ---- */
+
+static size_t cmd_command_count_bits(uint32_t bits)
+{
+    return (size_t)__builtin_popcount(bits);
+}
+
+static void cmd_command_write_tips(struct buf *out, int proto, const char *name)
+{
+    for (size_t i = 0; i < N_TIPS; i++) {
+        const struct cmd_command_tips *tips = &cmd_command_tips[i];
+        size_t n = 0;
+        if (strcmp(tips->name, name) != 0)
+            continue;
+        while (n < 3 && tips->tips[n] != NULL)
+            n++;
+        resp_set(out, proto, n);
+        for (size_t j = 0; j < n; j++)
+            resp_bulk_str(out, tips->tips[j]);
+        return;
+    }
+    resp_set(out, proto, 0);
+}
+
+/* One entry, without its subcommands, whose number is left to the caller. */
+static void cmd_command_write_entry(struct buf *out, int proto,
+                                    const struct command *command)
+{
+    resp_array(out, 10);
+    resp_bulk_str(out, command->name);
+    resp_int(out, command->arity);
+    resp_set(out, proto, cmd_command_count_bits(command->flags & CMD_SHOWN));
+    for (size_t i = 0; i < N_FLAGS; i++)
+        if ((command->flags >> i & 1) != 0)
+            resp_status(out, cmd_command_flags[i]);
+    resp_int(out, 0); /* first key, last key, step */
+    resp_int(out, 0);
+    resp_int(out, 0);
+    resp_set(out, proto, cmd_command_count_bits(command->categories));
+    for (int i = 0; i < CAT_N; i++)
+        if ((command->categories >> i & 1) != 0)
+            buf_printf(out, "+@%s\r\n", command_category_name(i));
+    cmd_command_write_tips(out, proto, command->name);
+    resp_set(out, proto, 0); /* key specifications */
+}
+
+static void cmd_command_write_info(struct session *session,
+                                   const struct command *command)
+{
+    struct buf *out = &session->out;
+    int proto = session->proto;
+
+    cmd_command_write_entry(out, proto, command);
+    resp_set(out, proto, cmd_command_count_table(command->subs));
+    if (command->subs == NULL)
+        return;
+    for (const struct command *sub = command->subs; sub->name != NULL; sub++) {
+        cmd_command_write_entry(out, proto, sub);
+        resp_set(out, proto, 0);
+    }
+}
+
+void cmd_command_all(struct session *session, const struct resp_arg *argv, size_t argc)
+{
+    (void)argv;
+    (void)argc;
+    resp_array(&session->out, cmd_command_count_table(command_table));
+    for (const struct command *c = command_table; c->name != NULL; c++)
+        if (cmd_command_is_listed(c))
+            cmd_command_write_info(session, c);
+}
+
+void cmd_command_info(struct session *session, const struct resp_arg *argv, size_t argc)
+{
+    if (argc == 2) {
+        cmd_command_all(session, argv, argc);
+        return;
+    }
+    resp_array(&session->out, argc - 2);
+    for (size_t i = 2; i < argc; i++) {
+        const struct command *command = command_by_name(argv[i].str, argv[i].len);
+        if (cmd_command_is_listed(command))
+            cmd_command_write_info(session, command);
+        else
+            resp_nil(&session->out, session->proto);
+    }
+}
+
+/* ------------------------------------------------------------------------ LIST ---- */
+
+enum cmd_command_filter {
+    FILTER_NONE,
+    FILTER_NOTHING,
+    FILTER_CATEGORY,
+    FILTER_PATTERN
+};
+
+struct cmd_command_choice {
+    enum cmd_command_filter filter;
+    uint32_t category;
+    const struct resp_arg *pattern;
+};
+
+static bool cmd_command_is_chosen(const struct command *command,
+                                  const struct cmd_command_choice *choice)
+{
+    switch (choice->filter) {
+    case FILTER_NONE:
+        return true;
+    case FILTER_NOTHING:
+        return false;
+    case FILTER_CATEGORY:
+        return (command->categories & choice->category) != 0;
+    case FILTER_PATTERN:
+        return glob_match(choice->pattern->str, choice->pattern->len, command->name,
+                          strlen(command->name), true);
+    }
+    return false;
+}
+
+/* Writes the chosen names to |out|, or only counts them if it is NULL. */
+static size_t cmd_command_list_names(const struct command *table,
+                                     const struct cmd_command_choice *choice,
+                                     struct buf *out)
+{
+    size_t n = 0;
+
+    for (const struct command *c = table; c->name != NULL; c++) {
+        if (!cmd_command_is_listed(c))
+            continue;
+        if (cmd_command_is_chosen(c, choice)) {
+            n++;
+            if (out != NULL)
+                resp_bulk_str(out, c->name);
+        }
+        if (c->subs != NULL)
+            n += cmd_command_list_names(c->subs, choice, out);
+    }
+    return n;
+}
+
+static uint32_t cmd_command_category(const struct resp_arg *word)
+{
+    for (int i = 0; i < CAT_N; i++)
+        if (arg_is(word, command_category_name(i)))
+            return UINT32_C(1) << i;
+    return 0;
+}
+
+void cmd_command_list(struct session *session, const struct resp_arg *argv, size_t argc)
+{
+    struct cmd_command_choice choice = {.filter = FILTER_NONE};
+
+    if (argc != 2 && (argc != 5 || !arg_is(&argv[2], "filterby"))) {
+        session_error(session, "ERR syntax error");
+        return;
+    }
+    if (argc == 5) {
+        choice.pattern = &argv[4];
+        if (arg_is(&argv[3], "module")) {
+            choice.filter = FILTER_NOTHING;
+        } else if (arg_is(&argv[3], "aclcat")) {
+            choice.filter = FILTER_CATEGORY;
+            choice.category = cmd_command_category(&argv[4]);
+        } else if (arg_is(&argv[3], "pattern")) {
+            choice.filter = FILTER_PATTERN;
+        } else {
+            session_error(session, "ERR syntax error");
+            return;
+        }
+    }
+    resp_array(&session->out, cmd_command_list_names(command_table, &choice, NULL));
+    cmd_command_list_names(command_table, &choice, &session->out);
+}
+
+/* ------------------------------------------------------------------------ DOCS ---- */
+
+/* One word of a usage, as docs.c explains it. */
+struct cmd_command_argument {
+    const char *token;
+    size_t token_len;
+    const char *name;
+    size_t name_len;
+    const char *type;
+    size_t type_len;
+    bool is_optional, is_multiple;
+};
+
+/* Reads the word at |usage| and returns what is behind it; NULL at the end. */
+static const char *cmd_command_next_argument(const char *usage,
+                                             struct cmd_command_argument *arg)
+{
+    if (usage == NULL)
+        return NULL;
+    usage += strspn(usage, " ");
+    if (*usage == '\0')
+        return NULL;
+
+    size_t len = strcspn(usage, " ");
+    const char *end = usage + len;
+    *arg =
+        (struct cmd_command_argument){.name = usage, .type = "string", .type_len = 6};
+    while (len > 0 && (usage[len - 1] == '?' || usage[len - 1] == '*')) {
+        len--;
+        arg->is_optional |= usage[len] == '?';
+        arg->is_multiple |= usage[len] == '*';
+    }
+    const char *equals = memchr(usage, '=', len);
+    if (equals != NULL) {
+        arg->token = usage;
+        arg->token_len = (size_t)(equals - usage);
+        arg->name = equals + 1;
+    }
+    arg->name_len = len - (size_t)(arg->name - usage);
+    const char *colon = memchr(arg->name, ':', arg->name_len);
+    if (colon != NULL) {
+        arg->type = colon + 1;
+        arg->type_len = arg->name_len - (size_t)(colon + 1 - arg->name);
+        arg->name_len = (size_t)(colon - arg->name);
+    }
+    return end;
+}
+
+static void cmd_command_write_argument(struct buf *out, int proto,
+                                       const struct cmd_command_argument *arg)
+{
+    bool has_flags = arg->is_optional || arg->is_multiple;
+
+    resp_map(out, proto,
+             (size_t)3 + (arg->token != NULL ? 1 : 0) + (has_flags ? 1 : 0));
+    resp_bulk_str(out, "name");
+    resp_bulk(out, arg->name, arg->name_len);
+    resp_bulk_str(out, "type");
+    resp_bulk(out, arg->type, arg->type_len);
+    resp_bulk_str(out, "display_text");
+    resp_bulk(out, arg->name, arg->name_len);
+    if (arg->token != NULL) {
+        resp_bulk_str(out, "token");
+        resp_bulk(out, arg->token, arg->token_len);
+    }
+    if (!has_flags)
+        return;
+    resp_bulk_str(out, "flags");
+    resp_set(out, proto,
+             (size_t)(arg->is_optional ? 1 : 0) + (arg->is_multiple ? 1 : 0));
+    if (arg->is_optional)
+        resp_status(out, "optional");
+    if (arg->is_multiple)
+        resp_status(out, "multiple");
+}
+
+static const char *cmd_command_group(const char *name)
+{
+    static const char *const groups[][2] = {
+        {"sentinel", "sentinel"},  {"client", "connection"},   {"auth", "connection"},
+        {"hello", "connection"},   {"ping", "connection"},     {"psubscribe", "pubsub"},
+        {"publish", "pubsub"},     {"punsubscribe", "pubsub"}, {"subscribe", "pubsub"},
+        {"unsubscribe", "pubsub"},
+    };
+    size_t len = strcspn(name, "|");
+
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        if (strlen(groups[i][0]) == len && memcmp(groups[i][0], name, len) == 0)
+            return groups[i][1];
+    return "server";
+}
+
+/* Everything of a document but its subcommands. */
+static void cmd_command_write_doc_head(struct session *session,
+                                       const struct command *command)
+{
+    const struct doc *doc = doc_find(command->name);
+    struct buf *out = &session->out;
+    struct cmd_command_argument arg;
+    const char *rest;
+    size_t n_args = 0;
+
+    for (rest = doc->usage; (rest = cmd_command_next_argument(rest, &arg)) != NULL;)
+        n_args++;
+    resp_map(out, session->proto,
+             (size_t)4 + (n_args > 0 ? 1 : 0) + (command->subs != NULL ? 1 : 0));
+    resp_bulk_str(out, "summary");
+    resp_bulk_str(out, doc->summary);
+    resp_bulk_str(out, "since");
+    resp_bulk_str(out, doc->since);
+    resp_bulk_str(out, "group");
+    resp_bulk_str(out, cmd_command_group(command->name));
+    resp_bulk_str(out, "complexity");
+    resp_bulk_str(out, doc->complexity);
+    if (n_args == 0)
+        return;
+    resp_bulk_str(out, "arguments");
+    resp_array(out, n_args);
+    for (rest = doc->usage; (rest = cmd_command_next_argument(rest, &arg)) != NULL;)
+        cmd_command_write_argument(out, session->proto, &arg);
+}
+
+static void cmd_command_write_doc(struct session *session,
+                                  const struct command *command)
+{
+    resp_bulk_str(&session->out, command->name);
+    cmd_command_write_doc_head(session, command);
+    if (command->subs == NULL)
+        return;
+    resp_bulk_str(&session->out, "subcommands");
+    resp_map(&session->out, session->proto, cmd_command_count_table(command->subs));
+    for (const struct command *sub = command->subs; sub->name != NULL; sub++) {
+        resp_bulk_str(&session->out, sub->name);
+        cmd_command_write_doc_head(session, sub);
+    }
+}
+
+void cmd_command_docs(struct session *session, const struct resp_arg *argv, size_t argc)
+{
+    size_t n = 0;
+
+    if (argc == 2) {
+        resp_map(&session->out, session->proto, cmd_command_count_table(command_table));
+        for (const struct command *c = command_table; c->name != NULL; c++)
+            if (cmd_command_is_listed(c))
+                cmd_command_write_doc(session, c);
+        return;
+    }
+    for (size_t i = 2; i < argc; i++)
+        n += cmd_command_is_listed(command_by_name(argv[i].str, argv[i].len)) ? 1 : 0;
+    resp_map(&session->out, session->proto, n);
+    for (size_t i = 2; i < argc; i++) {
+        const struct command *command = command_by_name(argv[i].str, argv[i].len);
+        if (cmd_command_is_listed(command))
+            cmd_command_write_doc(session, command);
+    }
+}
+
+/* --------------------------------------------------------------------- GETKEYS ---- */
+
+void cmd_command_getkeys(struct session *session, const struct resp_arg *argv,
+                         size_t argc)
+{
+    const struct command *command;
+
+    if (command_find(argv + 2, argc - 2, &command) != COMMAND_FOUND ||
+        !cmd_command_is_listed(command))
+        session_error(session, "ERR Invalid command specified");
+    else if (!command_arity_ok(command, argc - 2))
+        session_error(session, "ERR Invalid number of arguments specified for command");
+    else
+        session_error(session, "ERR The command has no key arguments");
+}

@@ -1,0 +1,197 @@
+/*
+ * command.c - which commands exist (interface.md 2.3), and finding one by name.
+ *
+ * The flags and categories are those clients see in COMMAND INFO and name in ACL rules;
+ * few of the flags mean anything to a sentinel. QUIT is the one command stock of this
+ * version does not have: health checks end with it (interface.md 10, item 1), so it
+ * works but is not listed.
+ */
+#include "sentinel/server/internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define FLAGS_COMMON (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
+#define FLAGS_HELLO (FLAGS_COMMON | CMD_FAST | CMD_NO_AUTH | CMD_ALLOW_BUSY)
+#define FLAGS_PUBSUB (CMD_PUBSUB | FLAGS_COMMON | CMD_SUBSCRIBER | CMD_UNMUTED)
+#define CATS_FAST (CAT_FAST | CAT_CONNECTION)
+#define CATS_SLOW (CAT_SLOW | CAT_CONNECTION)
+#define CATS_ADMIN (CAT_ADMIN | CAT_SLOW | CAT_DANGEROUS)
+
+static const struct command command_acl[] = {
+    {"acl|help", 2, CMD_LOADING | CMD_STALE, CAT_SLOW, help_acl, NULL},
+    {"acl|whoami", 2, FLAGS_COMMON, CAT_SLOW, cmd_acl_whoami, NULL},
+    {NULL, 0, 0, 0, NULL, NULL},
+};
+
+#define CLIENT(name, arity, run)                                                       \
+    {                                                                                  \
+        "client|" name, arity, FLAGS_COMMON, CATS_SLOW, run, NULL                      \
+    }
+#define CLIENT_ADMIN(name, arity, run)                                                 \
+    {                                                                                  \
+        "client|" name, arity, CMD_ADMIN | FLAGS_COMMON, CATS_ADMIN | CAT_CONNECTION,  \
+            run, NULL                                                                  \
+    }
+static const struct command command_client[] = {
+    CLIENT("caching", 3, cmd_client_caching),
+    CLIENT("getname", 2, cmd_client_getname),
+    CLIENT("getredir", 2, cmd_client_getredir),
+    {"client|help", 2, CMD_LOADING | CMD_STALE, CATS_SLOW, help_client, NULL},
+    CLIENT("id", 2, cmd_client_id),
+    CLIENT("info", 2, cmd_client_info),
+    CLIENT_ADMIN("kill", -3, cmd_client_kill),
+    CLIENT_ADMIN("list", -2, cmd_client_list),
+    CLIENT_ADMIN("no-evict", 3, cmd_client_no_evict),
+    CLIENT_ADMIN("pause", -3, cmd_client_pause),
+    CLIENT("reply", 3, cmd_client_reply),
+    CLIENT("setinfo", 4, cmd_client_setinfo),
+    CLIENT("setname", 3, cmd_client_setname),
+    CLIENT("tracking", -3, cmd_client_tracking),
+    CLIENT("trackinginfo", 2, cmd_client_trackinginfo),
+    CLIENT_ADMIN("unblock", -3, cmd_client_unblock),
+    CLIENT_ADMIN("unpause", 2, cmd_client_unpause),
+    {NULL, 0, 0, 0, NULL, NULL},
+};
+
+#define COMMAND(name, arity, run)                                                      \
+    {                                                                                  \
+        "command|" name, arity, CMD_LOADING | CMD_STALE, CATS_SLOW, run, NULL          \
+    }
+static const struct command command_command[] = {
+    COMMAND("count", 2, cmd_command_count),
+    COMMAND("docs", -2, cmd_command_docs),
+    COMMAND("getkeys", -3, cmd_command_getkeys),
+    COMMAND("getkeysandflags", -3, cmd_command_getkeys),
+    COMMAND("help", 2, help_command),
+    COMMAND("info", -2, cmd_command_info),
+    COMMAND("list", -2, cmd_command_list),
+    {NULL, 0, 0, 0, NULL, NULL},
+};
+
+#define SENTINEL(name, arity, run)                                                     \
+    {                                                                                  \
+        "sentinel|" name, arity, CMD_ADMIN, CATS_ADMIN, run, NULL                      \
+    }
+static const struct command command_sentinel[] = {
+    SENTINEL("get-master-addr-by-name", 3, cmd_sentinel_get_master_addr),
+    SENTINEL("is-master-down-by-addr", 6, cmd_sentinel_is_master_down),
+    SENTINEL("master", 3, cmd_sentinel_master),
+    SENTINEL("masters", 2, cmd_sentinel_masters),
+    SENTINEL("replicas", 3, cmd_sentinel_replicas),
+    SENTINEL("slaves", 3, cmd_sentinel_replicas),
+    SENTINEL("sentinels", 3, cmd_sentinel_sentinels),
+    SENTINEL("ckquorum", 3, cmd_sentinel_ckquorum),
+    SENTINEL("config", -4, cmd_sentinel_set_config),
+    SENTINEL("debug", -2, cmd_sentinel_set_debug),
+    SENTINEL("failover", 3, cmd_sentinel_failover),
+    SENTINEL("flushconfig", 2, cmd_sentinel_flushconfig),
+    SENTINEL("get-primary-addr-by-name", 3, cmd_sentinel_get_master_addr),
+    {"sentinel|help", 2, CMD_LOADING | CMD_STALE, CAT_SLOW, help_sentinel, NULL},
+    SENTINEL("info-cache", -3, cmd_sentinel_info_cache),
+    SENTINEL("is-primary-down-by-addr", 6, cmd_sentinel_is_master_down),
+    SENTINEL("monitor", 6, cmd_sentinel_set_monitor),
+    SENTINEL("myid", 2, cmd_sentinel_myid),
+    SENTINEL("pending-scripts", 2, cmd_sentinel_pending_scripts),
+    SENTINEL("primaries", 2, cmd_sentinel_masters),
+    SENTINEL("primary", 3, cmd_sentinel_master),
+    SENTINEL("remove", 3, cmd_sentinel_remove),
+    SENTINEL("reset", 3, cmd_sentinel_reset),
+    SENTINEL("set", -5, cmd_sentinel_set),
+    SENTINEL("simulate-failure", -3, cmd_sentinel_simulate_failure),
+    {NULL, 0, 0, 0, NULL, NULL},
+};
+
+const struct command command_table[] = {
+    {"sentinel", -2, CMD_ADMIN, CATS_ADMIN, NULL, command_sentinel},
+    {"ping", -1, CMD_FAST | CMD_SUBSCRIBER, CATS_FAST, cmd_connection_ping, NULL},
+    {"publish", 3, CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_WRITE,
+     CAT_PUBSUB | CAT_FAST, pubsub_publish, NULL},
+    {"acl", -2, 0, CAT_SLOW, NULL, command_acl},
+    {"auth", -2, FLAGS_HELLO, CATS_FAST, cmd_connection_auth, NULL},
+    {"client", -2, 0, CAT_SLOW, NULL, command_client},
+    {"command", -1, CMD_LOADING | CMD_STALE, CATS_SLOW, cmd_command_all,
+     command_command},
+    {"hello", -1, FLAGS_HELLO, CATS_FAST, cmd_connection_hello, NULL},
+    {"info", -1, CMD_LOADING | CMD_STALE, CAT_SLOW | CAT_DANGEROUS, cmd_info, NULL},
+    {"psubscribe", -2, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_psubscribe, NULL},
+    {"punsubscribe", -1, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_punsubscribe,
+     NULL},
+    {"quit", -1, FLAGS_HELLO | CMD_HIDDEN | CMD_SUBSCRIBER, CATS_FAST,
+     cmd_connection_quit, NULL},
+    {"role", 1, FLAGS_COMMON | CMD_FAST, CAT_ADMIN | CAT_FAST | CAT_DANGEROUS,
+     cmd_connection_role, NULL},
+    {"shutdown", -1, CMD_ADMIN | FLAGS_COMMON | CMD_NO_MULTI | CMD_ALLOW_BUSY,
+     CATS_ADMIN, cmd_connection_shutdown, NULL},
+    {"subscribe", -2, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_subscribe, NULL},
+    {"unsubscribe", -1, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_unsubscribe, NULL},
+    {NULL, 0, 0, 0, NULL, NULL},
+};
+
+static const char *const command_categories[CAT_N] = {
+    "keyspace",   "read",        "write",     "set",         "sortedset", "list",
+    "hash",       "string",      "bitmap",    "hyperloglog", "geo",       "stream",
+    "pubsub",     "admin",       "fast",      "slow",        "blocking",  "dangerous",
+    "connection", "transaction", "scripting",
+};
+
+const char *command_category_name(int bit)
+{
+    return command_categories[bit];
+}
+
+const char *command_word(const struct command *command)
+{
+    const char *bar = strchr(command->name, '|');
+
+    return bar != NULL ? bar + 1 : command->name;
+}
+
+static const struct command *command_search(const struct command *table,
+                                            const char *word, size_t len)
+{
+    for (const struct command *c = table; c->name != NULL; c++) {
+        const char *name = command_word(c);
+        if (strncasecmp(name, word, len) == 0 && strlen(name) == len)
+            return c;
+    }
+    return NULL;
+}
+
+enum command_result command_find(const struct resp_arg *argv, size_t argc,
+                                 const struct command **out)
+{
+    const struct command *command =
+        command_search(command_table, argv[0].str, argv[0].len);
+
+    *out = command;
+    if (command == NULL)
+        return COMMAND_UNKNOWN;
+    if (command->subs == NULL || argc == 1)
+        return COMMAND_FOUND;
+
+    const struct command *sub = command_search(command->subs, argv[1].str, argv[1].len);
+    if (sub == NULL)
+        return COMMAND_UNKNOWN_SUB;
+    *out = sub;
+    return COMMAND_FOUND;
+}
+
+const struct command *command_by_name(const char *name, size_t len)
+{
+    const char *bar = memchr(name, '|', len);
+    size_t first = bar != NULL ? (size_t)(bar - name) : len;
+    const struct command *command = command_search(command_table, name, first);
+
+    if (command == NULL || bar == NULL)
+        return command;
+    if (command->subs == NULL)
+        return NULL;
+    return command_search(command->subs, bar + 1, len - first - 1);
+}
+
+bool command_arity_ok(const struct command *command, size_t argc)
+{
+    return command->arity >= 0 ? argc == (size_t)command->arity
+                               : argc >= (size_t)-command->arity;
+}

@@ -1,0 +1,330 @@
+/*
+ * internal.h - what the files of server/ share with one another and nobody else.
+ */
+#ifndef SENTINEL_SERVER_INTERNAL_H
+#define SENTINEL_SERVER_INTERNAL_H
+
+#include "common/buf.h"
+#include "common/resp.h"
+#include "sentinel/core/core.h"
+#include "sentinel/core/state.h"
+#include "sentinel/server/acl.h"
+#include "sentinel/server/server.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+/* A client that owes us this much reading is not served further requests until it has
+ * taken some of it: a pipeline that is never read must not grow without limit. */
+#define SESSION_OWED_MAX ((size_t)1 << 20)
+
+/* No time span in ms may be larger: added to any instant it must not overflow. */
+#define SERVER_MS_MAX INT64_C(1000000000000000)
+
+/* ------------------------------------------------------------------ commands ---- */
+
+enum command_flag {
+    CMD_ADMIN = 1 << 0,
+    CMD_PUBSUB = 1 << 1,
+    CMD_NOSCRIPT = 1 << 2,
+    CMD_LOADING = 1 << 3,
+    CMD_STALE = 1 << 4,
+    CMD_FAST = 1 << 5,
+    CMD_NO_AUTH = 1 << 6, /* runs before authentication */
+    CMD_NO_MULTI = 1 << 7,
+    CMD_ALLOW_BUSY = 1 << 8,
+    CMD_SHOWN = (1 << 9) - 1, /* the flags above are shown by COMMAND INFO */
+
+    CMD_HIDDEN = 1 << 9,      /* not listed by COMMAND */
+    CMD_SUBSCRIBER = 1 << 10, /* a RESP2 subscriber may run it */
+    CMD_UNMUTED = 1 << 11,    /* CLIENT REPLY does not silence it */
+    CMD_WRITE = 1 << 12,      /* CLIENT PAUSE WRITE holds it back */
+};
+
+enum command_category {
+    CAT_KEYSPACE = 1 << 0,
+    CAT_READ = 1 << 1,
+    CAT_WRITE = 1 << 2,
+    CAT_SET = 1 << 3,
+    CAT_SORTEDSET = 1 << 4,
+    CAT_LIST = 1 << 5,
+    CAT_HASH = 1 << 6,
+    CAT_STRING = 1 << 7,
+    CAT_BITMAP = 1 << 8,
+    CAT_HYPERLOGLOG = 1 << 9,
+    CAT_GEO = 1 << 10,
+    CAT_STREAM = 1 << 11,
+    CAT_PUBSUB = 1 << 12,
+    CAT_ADMIN = 1 << 13,
+    CAT_FAST = 1 << 14,
+    CAT_SLOW = 1 << 15,
+    CAT_BLOCKING = 1 << 16,
+    CAT_DANGEROUS = 1 << 17,
+    CAT_CONNECTION = 1 << 18,
+    CAT_TRANSACTION = 1 << 19,
+    CAT_SCRIPTING = 1 << 20,
+    CAT_N = 21
+};
+
+struct session;
+
+/* |argv| is valid until the function returns; argv[0] is the command word. */
+typedef void command_fn(struct session *session, const struct resp_arg *argv,
+                        size_t argc);
+
+struct command {
+    const char *name; /* full and lower case: "ping", "sentinel|masters" */
+    int arity;        /* words with the command's own; negative: at least that many */
+    uint32_t flags;
+    uint32_t categories;
+    command_fn *run;
+    const struct command *subs; /* ends with a NULL name; NULL if not a container */
+};
+
+/* All top-level commands; ends with a NULL name. */
+extern const struct command command_table[];
+
+enum command_result { COMMAND_FOUND, COMMAND_UNKNOWN, COMMAND_UNKNOWN_SUB };
+
+/* Finds what |argv| names, down to the subcommand. COMMAND_UNKNOWN_SUB leaves the
+ * container in |out|. A container named alone is found itself. */
+enum command_result command_find(const struct resp_arg *argv, size_t argc,
+                                 const struct command **out);
+/* The same for a full name such as "sentinel|masters", any case; NULL if unknown. */
+const struct command *command_by_name(const char *name, size_t len);
+bool command_arity_ok(const struct command *command, size_t argc);
+/* The word a subcommand is called by: "masters". */
+const char *command_word(const struct command *command);
+/* "keyspace" and so on, by bit number below CAT_N. */
+const char *command_category_name(int bit);
+
+/* What COMMAND DOCS says; never NULL for a name in the tables (docs.c). */
+struct doc {
+    const char *name;
+    const char *since;
+    const char *complexity;
+    const char *summary;
+    const char *usage; /* arguments, see docs.c; NULL: none */
+};
+const struct doc *doc_find(const char *name);
+
+/* The lines of HELP of a container, after the header; NULL-terminated (help.c). */
+void help_reply(struct session *session, const char *container,
+                const char *const *lines);
+command_fn help_sentinel, help_client, help_command, help_acl;
+
+/* ------------------------------------------------------------------ sessions ---- */
+
+enum session_wait {
+    WAIT_NONE,
+    WAIT_CORE,  /* for server_answer() */
+    WAIT_PAUSE, /* CLIENT PAUSE holds back the request that is parsed */
+};
+
+/* CLIENT TRACKING, which never has anything to report. */
+enum tracking_flag {
+    TRACK_ON = 1 << 0,
+    TRACK_BCAST = 1 << 1,
+    TRACK_OPTIN = 1 << 2,
+    TRACK_OPTOUT = 1 << 3,
+    TRACK_NOLOOP = 1 << 4,
+    TRACK_CACHING = 1 << 5,
+};
+
+struct tracking {
+    unsigned flags;
+    uint64_t redirect; /* 0: none */
+    char **prefixes;
+    size_t n_prefixes;
+};
+
+struct session {
+    struct server *server;
+    uint64_t id;
+    void *driver;
+    char *peer, *local;
+    int fd;
+    int proto; /* 2 or 3 */
+    enum session_wait wait;
+
+    struct resp_request rq;
+    struct buf out;     /* for the driver to take */
+    struct buf pushes;  /* messages that must follow the reply being waited for */
+    struct buf instead; /* reply to give when the core says OK; empty: +OK */
+    size_t n_owed;      /* bytes put out and not yet session_written() */
+    size_t argv_len;    /* bytes of the arguments of the last request */
+
+    const struct user *user;
+    const struct command *command; /* the last one run, or the one held back */
+    char *name, *lib_name, *lib_ver;
+    struct tracking *tracking; /* NULL: never switched on */
+    struct sub *channels, *patterns;
+    uint32_t n_channels, n_patterns;
+
+    int64_t opened_at, active_at;
+    int64_t soft_at; /* over the soft output limit since; CORE_NEVER: is not */
+
+    bool is_unix : 1;
+    bool is_authed : 1;    /* by AUTH, or because no password was needed */
+    bool is_closing : 1;   /* after its output */
+    bool is_dropped : 1;   /* at once */
+    bool is_reply_off : 1; /* CLIENT REPLY OFF */
+    bool skips_next : 1;   /* CLIENT REPLY SKIP: the next command */
+    bool is_skipping : 1;  /* this command */
+    bool is_no_evict : 1;
+    UT_hash_handle hh; /* in server->sessions, by id */
+};
+
+/* Appends "-ERR ..." (the text with its code) to the output. */
+void session_error(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void session_ok(struct session *session);
+
+/* Hands |request| to the core; the session waits for the answer. */
+void session_post(struct session *session, struct core_request *request);
+/* Writes the answer and goes on with what the client sent meanwhile. */
+void session_answer(struct session *session, const struct core_action *answer);
+/* Runs the request that CLIENT PAUSE held back, and those behind it. */
+void session_resume(struct session *session);
+/* Appends a pub/sub frame. */
+void session_push(struct session *session, const struct buf *frame);
+
+void session_close_after_reply(struct session *session);
+void session_drop(struct session *session);
+void session_check_output(struct session *session);
+/* Gives back buffers nobody needs at the moment. */
+void session_shrink(struct session *session);
+void session_wake(struct session *session);
+bool session_needs_auth(const struct session *session);
+void session_login(struct session *session, const struct user *user);
+bool session_is_subscriber(const struct session *session);
+/* Sets the name, after checking it; false (with the error replied) if it is bad. */
+bool session_set_name(struct session *session, const struct resp_arg *name);
+/* One line of CLIENT LIST, without line end. */
+void session_describe(const struct session *session, struct buf *out);
+
+static inline bool arg_is(const struct resp_arg *arg, const char *word)
+{
+    return strcasecmp(arg->str, word) == 0 && strlen(arg->str) == arg->len;
+}
+
+/* Can |arg| be used as a C string? */
+static inline bool arg_is_text(const struct resp_arg *arg)
+{
+    return strlen(arg->str) == arg->len;
+}
+
+/* -------------------------------------------------------------------- pubsub ---- */
+
+/* A channel or a pattern somebody subscribed to. */
+struct topic {
+    struct sub *subs;
+    uint32_t n_subs;
+    UT_hash_handle hh; /* by name */
+    size_t len;
+    char name[];
+};
+
+struct sub_key {
+    struct session *session;
+    struct topic *topic;
+};
+
+/* One session's interest in one topic. */
+struct sub {
+    struct sub_key key;
+    struct sub *prev, *next;     /* of the topic */
+    struct sub *s_prev, *s_next; /* of the session, in order of subscription */
+    UT_hash_handle hh;           /* in server->subs, by key */
+};
+
+void pubsub_leave_all(struct session *session); /* without replies */
+void cmd_client_forget_tracking(struct session *session);
+
+/* -------------------------------------------------------------------- server ---- */
+
+struct server_stats {
+    uint64_t n_connections, n_rejected, n_commands, n_errors;
+    uint64_t n_in_bytes, n_out_bytes, n_reads, n_writes;
+    uint64_t n_query_limit_closes, n_output_limit_closes;
+    uint64_t n_denied_auth, n_denied_command, n_denied_channel;
+    size_t max_input, max_output; /* lately */
+};
+
+/* What INFO's "instantaneous" figures are made from: the last whole second. */
+struct server_rates {
+    int64_t at;
+    uint64_t n_commands, n_in_bytes, n_out_bytes;
+    double ops, in_kbps, out_kbps;
+};
+
+struct server {
+    const struct core *core;
+    struct server_options options; /* strings are ours */
+    struct server_hooks hooks;
+    struct resp_limits limits;
+    int64_t now, wall;
+    int64_t started_at; /* CORE_NEVER before the first server_set_time() */
+    uint64_t next_id;
+    struct session *sessions; /* uthash by id, in order of opening */
+    struct topic *channels, *patterns;
+    struct sub *subs;
+    uint32_t n_subscribers; /* sessions with at least one subscription */
+    uint32_t n_tracking, n_waiting;
+    struct acl acl;
+    int64_t paused_until; /* CORE_NEVER: clients are not paused */
+    bool pauses_writes_only;
+    bool must_resume;     /* the pause is over, sessions still wait */
+    struct buf frames[2]; /* scratch of pubsub.c: one message, RESP2 and RESP3 */
+    struct server_stats stats;
+    struct server_rates rates;
+};
+
+bool server_is_paused(const struct server *server, const struct command *command);
+/* Ends a CLIENT PAUSE; what was held back runs before the present call returns. */
+void server_unpause(struct server *server);
+/* Last thing each entry point does: see server_unpause(). */
+void server_settle(struct server *server);
+void server_log(const struct server *server, enum log_level level, const char *format,
+                ...) __attribute__((format(printf, 3, 4)));
+
+/* Milliseconds of lived time since |at|; 0 for CORE_NEVER and for the future. */
+int64_t server_ms_since(const struct server *server, int64_t at);
+
+/* ---------------------------------------------------------- rows and commands ---- */
+
+/* One row each, as the map of interface.md 3.20. */
+void view_write_node(const struct server *server, struct buf *out, int proto,
+                     const struct node *node);
+void view_write_voter(const struct server *server, struct buf *out, int proto,
+                      const struct voter *voter);
+
+/* Replies the error and returns NULL if there is no such master. */
+struct master *cmd_sentinel_master_arg(struct session *session,
+                                       const struct resp_arg *name);
+
+command_fn cmd_connection_auth, cmd_connection_hello, cmd_connection_ping,
+    cmd_connection_quit, cmd_connection_role, cmd_connection_shutdown;
+command_fn cmd_acl_whoami;
+command_fn cmd_info;
+command_fn cmd_client_caching, cmd_client_getname, cmd_client_getredir, cmd_client_id,
+    cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict,
+    cmd_client_pause, cmd_client_reply, cmd_client_setinfo, cmd_client_setname,
+    cmd_client_tracking, cmd_client_trackinginfo, cmd_client_unblock,
+    cmd_client_unpause;
+command_fn cmd_command_all, cmd_command_count, cmd_command_docs, cmd_command_getkeys,
+    cmd_command_info, cmd_command_list;
+command_fn pubsub_psubscribe, pubsub_publish, pubsub_punsubscribe, pubsub_subscribe,
+    pubsub_unsubscribe;
+command_fn cmd_sentinel_ckquorum, cmd_sentinel_failover, cmd_sentinel_flushconfig,
+    cmd_sentinel_get_master_addr, cmd_sentinel_info_cache, cmd_sentinel_is_master_down,
+    cmd_sentinel_master, cmd_sentinel_masters, cmd_sentinel_myid,
+    cmd_sentinel_pending_scripts, cmd_sentinel_remove, cmd_sentinel_replicas,
+    cmd_sentinel_reset, cmd_sentinel_sentinels, cmd_sentinel_simulate_failure;
+command_fn cmd_sentinel_set, cmd_sentinel_set_config, cmd_sentinel_set_debug,
+    cmd_sentinel_set_monitor;
+
+#endif
