@@ -1,0 +1,297 @@
+/*
+ * main.c - the order in which things start and end (behaviour.md 12.1,
+ * interface.md 8.2).
+ */
+#include "common/err.h"
+#include "common/log.h"
+#include "sentinel/conf/conf.h"
+#include "sentinel/core/core.h"
+#include "sentinel/runtime/cmdline.h"
+#include "sentinel/runtime/daemon.h"
+#include "sentinel/runtime/runtime.h"
+#include "sentinel/runtime/version.h"
+#include "sentinel/server/server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_PIDFILE "/var/run/redis.pid"
+
+struct program {
+    struct cmdline cmdline;
+    struct conf *conf;
+    struct core *core;
+    const char *supervised;
+    const char *pidfile; /* "" if none is written */
+};
+
+static void main_release(struct program *program)
+{
+    if (program->core != NULL)
+        core_free(program->core);
+    if (program->conf != NULL)
+        conf_free(program->conf);
+    cmdline_release(&program->cmdline);
+}
+
+static int main_open_log(const struct conf_options *options)
+{
+    struct log_options log_options = {
+        .level = options->loglevel,
+        .path = options->logfile,
+        .format = options->log_format,
+        .stamp = options->log_stamp,
+        .syslog = options->syslog,
+        .syslog_ident = options->syslog_ident,
+        .syslog_facility = options->syslog_facility,
+    };
+    return log_configure(&log_options);
+}
+
+/* ------------------------------------------------------------------ configuration */
+
+static int main_read_stdin(struct conf *conf, struct conf_error *error)
+{
+    struct buf text = {0};
+    char chunk[4096];
+    size_t n;
+
+    log_line(LOG_LVL_NOTICE, "Reading config from stdin");
+    while ((n = fread(chunk, 1, sizeof chunk, stdin)) > 0 && text.len < CONF_FILE_MAX)
+        buf_append(&text, chunk, n);
+    int status = conf_read_text(conf, buf_text(&text), text.len, error);
+    buf_release(&text);
+    return status;
+}
+
+static int main_read_conf(struct program *program, struct conf_error *error)
+{
+    const struct cmdline *cmdline = &program->cmdline;
+    int status = 0;
+
+    if (cmdline->conf_path != NULL)
+        status = conf_read_file(program->conf, cmdline->conf_path, error);
+    if (status == 0 && cmdline->reads_stdin)
+        status = main_read_stdin(program->conf, error);
+    if (status == 0 && cmdline->options.len > 0)
+        status = conf_read_text(program->conf, cmdline->options.data,
+                                cmdline->options.len, error);
+    if (status == 0)
+        status = conf_apply(program->conf, program->core, error);
+    return status;
+}
+
+/* Wrong lines go to the terminal, trouble with files to the log. */
+static void main_report(const struct program *program, const struct conf_error *error)
+{
+    struct buf text = {0};
+    if (error->is_file_error) {
+        if (main_open_log(conf_options(program->conf)) == 0)
+            log_line(LOG_LVL_WARNING, "%s", error->reason);
+        return;
+    }
+    conf_error_print(error, &text);
+    fputs(buf_text(&text), stderr);
+    buf_release(&text);
+}
+
+static void main_log_notes(struct program *program)
+{
+    enum log_level level;
+    const char *text;
+    while ((text = conf_next_note(program->conf, &level)) != NULL)
+        log_line(level, "%s", text);
+}
+
+static bool main_load(struct program *program)
+{
+    struct conf_error error = {0};
+    program->conf = conf_new();
+    program->core = core_new(daemon_random());
+    if (main_read_conf(program, &error) != 0) {
+        main_log_notes(program);
+        main_report(program, &error);
+        return false;
+    }
+    return true;
+}
+
+static bool main_start_log(const struct program *program)
+{
+    struct conf_error error = {0};
+    if (main_open_log(conf_options(program->conf)) == 0)
+        return true;
+    snprintf(error.reason, sizeof error.reason, "Can't open the log file: %s",
+             strerror(errno));
+    main_report(program, &error);
+    return false;
+}
+
+static bool main_check_file(const char *path)
+{
+    if (path == NULL) {
+        log_line(LOG_LVL_WARNING,
+                 "Sentinel needs config file on disk to save state. Exiting...");
+        return false;
+    }
+    if (access(path, W_OK) < 0) {
+        log_line(LOG_LVL_WARNING,
+                 "Sentinel config file %s is not writable: %s. Exiting...", path,
+                 strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static int main_check_config(struct program *program)
+{
+    struct conf_error error = {0};
+    program->conf = conf_new();
+    program->core = core_new(0);
+    int status = main_read_conf(program, &error);
+    main_log_notes(program);
+    if (status != 0) {
+        main_report(program, &error);
+        return 1;
+    }
+    puts("OK");
+    return 0;
+}
+
+/* ------------------------------------------------------------------------ start -- */
+
+static void main_background(struct program *program)
+{
+    const struct conf_options *options = conf_options(program->conf);
+    bool detaches = options->daemonize && strcmp(program->supervised, "no") == 0;
+
+    if (detaches) {
+        daemon_detach();
+        if (options->logfile[0] == '\0') {
+            /* Nobody reads the log; syslog does if it was asked for. */
+            struct log_options quiet = {
+                .level = options->loglevel,
+                .syslog = options->syslog,
+                .syslog_ident = options->syslog_ident,
+                .syslog_facility = options->syslog_facility,
+                .quiet_stdout = true,
+            };
+            if (log_configure(&quiet) != 0)
+                _exit(1);
+        }
+    }
+    program->pidfile = options->pidfile;
+    if (detaches && program->pidfile[0] == '\0')
+        program->pidfile = DEFAULT_PIDFILE;
+}
+
+static void main_banner(struct program *program)
+{
+    log_line(LOG_LVL_NOTICE, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    log_line(LOG_LVL_NOTICE,
+             "Redis version=%s, bits=%d, commit=00000000, modified=0, pid=%d, "
+             "just started",
+             SERVER_COMPAT_VERSION, (int)sizeof(void *) * 8, (int)getpid());
+    log_line(LOG_LVL_NOTICE, "redis-sentinel %s, compatible with Redis %s",
+             SENTINEL_VERSION, SERVER_COMPAT_VERSION);
+    log_line(LOG_LVL_NOTICE, "Configuration loaded");
+    main_log_notes(program);
+    if (program->pidfile[0] != '\0')
+        daemon_write_pidfile(program->pidfile);
+}
+
+static void main_serve(struct program *program, struct runtime *rt)
+{
+    log_line(LOG_LVL_NOTICE, "monotonic clock: POSIX clock_gettime");
+    log_line(LOG_LVL_NOTICE, "Running mode=sentinel, port=%d.",
+             conf_options(program->conf)->port);
+    daemon_check_directory(program->cmdline.conf_path);
+    daemon_notify(program->supervised, "STATUS=Ready to accept connections\nREADY=1\n");
+    runtime_run(rt);
+
+    log_line(LOG_LVL_NOTICE, "User requested shutdown...");
+    daemon_notify(program->supervised, "STOPPING=1\n");
+    if (program->pidfile[0] != '\0')
+        daemon_remove_pidfile(program->pidfile);
+}
+
+static int main_run(struct program *program)
+{
+    char run_id[RUN_ID_CAP];
+    char executable[PATH_MAX] = "";
+    size_t executable_len = sizeof executable;
+    const struct conf_options *options = conf_options(program->conf);
+
+    main_banner(program);
+    int maxclients =
+        daemon_raise_limit(options->maxclients, runtime_count_links(program->core));
+    if (maxclients <= 0)
+        return 1;
+    daemon_random_id(run_id);
+    uv_exepath(executable, &executable_len);
+    struct runtime_setup setup = {
+        .core = program->core,
+        .conf = program->conf,
+        .conf_path = program->cmdline.conf_path,
+        .executable = executable,
+        .supervised = program->supervised,
+        .run_id = run_id,
+        .maxclients = maxclients,
+    };
+    struct runtime *rt = runtime_new(&setup);
+    if (rt == NULL)
+        return 1;
+    main_serve(program, rt);
+    bool is_free = runtime_free(rt);
+    log_line(LOG_LVL_WARNING, "Sentinel is now ready to exit, bye bye...");
+    if (!is_free)
+        _exit(0); /* a thread is stuck in a lookup or a write: do not wait for it */
+    uv_library_shutdown();
+    return 0;
+}
+
+static int main_start(struct program *program)
+{
+    if (!main_load(program) || !main_start_log(program) ||
+        !main_check_file(program->cmdline.conf_path))
+        return 1;
+    signals_ignore();
+    program->supervised = daemon_supervisor(conf_options(program->conf)->supervised);
+    daemon_notify(program->supervised, "STATUS=Redis is loading...\n");
+    if (strcmp(program->supervised, "upstart") == 0)
+        raise(SIGSTOP);
+    main_background(program);
+    return main_run(program);
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {0};
+    int status = 0;
+
+    tzset();
+    daemon_open_stdio();
+    cmdline_parse(&program.cmdline, argc, argv);
+    switch (program.cmdline.mode) {
+    case CMDLINE_VERSION:
+        cmdline_print_version();
+        break;
+    case CMDLINE_HELP:
+        cmdline_print_help(argv[0]);
+        status = 1;
+        break;
+    case CMDLINE_CHECK:
+        status = main_check_config(&program);
+        break;
+    case CMDLINE_RUN:
+        status = main_start(&program);
+        break;
+    }
+    main_release(&program);
+    return status;
+}

@@ -1,0 +1,42 @@
+/*
+ * daemon.h - being a good process: limits, background, pid file, supervision.
+ */
+#ifndef SENTINEL_RUNTIME_DAEMON_H
+#define SENTINEL_RUNTIME_DAEMON_H
+
+#include <stdbool.h>
+
+/* Descriptors we need besides those of clients and links. */
+#define DAEMON_FDS_RESERVED 32
+
+/* Descriptors 0, 1 and 2 are open from now on: nothing of ours may get such a number.
+ */
+void daemon_open_stdio(void);
+
+/*
+ * Raises the descriptor limit so that |maxclients| clients and |n_links| connections of
+ * our own fit, and logs what came of it. Returns how many clients do fit; 0 if the
+ * process cannot work.
+ */
+int daemon_raise_limit(int maxclients, int n_links);
+
+/* "no", "systemd" or "upstart", for |wish| one of these or "auto". */
+const char *daemon_supervisor(const char *wish);
+/* One datagram to systemd; does nothing unless |supervisor| is "systemd". */
+void daemon_notify(const char *supervisor, const char *text);
+
+/* Goes on in a child process without a terminal; the parent exits. */
+void daemon_detach(void);
+
+void daemon_write_pidfile(const char *path);
+void daemon_remove_pidfile(const char *path);
+
+/* Warns if the file at |path| could not be replaced there. */
+void daemon_check_directory(const char *path);
+
+/* 40 hexadecimal digits by the operating system's random numbers. */
+void daemon_random_id(char out[41]);
+/* Any number, by the same. */
+unsigned long long daemon_random(void);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * persist.c - saving the state.
+ */
+#include "sentinel/runtime/persist.h"
+
+#include "common/assert.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "sentinel/runtime/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A rendering of this size is not kept between saves. */
+#define PERSIST_IDLE_CAP ((size_t)1 << 20)
+
+void persist_want(struct runtime *rt)
+{
+    rt->persist.wanted = true;
+}
+
+/* On a thread of the pool. */
+static void persist_work(uv_work_t *work)
+{
+    struct runtime *rt = work->data;
+    struct persist *persist = &rt->persist;
+    persist->status = file_replace(rt->conf_path, persist->text.data, persist->text.len,
+                                   &persist->reason);
+    persist->error = errno;
+}
+
+static void persist_done(uv_work_t *work, int status)
+{
+    struct runtime *rt = work->data;
+    struct persist *persist = &rt->persist;
+    bool ok = status == 0 && persist->status == 0;
+
+    persist->writing = false;
+    if (ok) {
+        log_line(LOG_LVL_NOTICE, "Sentinel new configuration saved on disk");
+    } else {
+        log_line(LOG_LVL_WARNING, "%s", persist->reason.text);
+        log_line(LOG_LVL_WARNING,
+                 "WARNING: Sentinel was not able to save the new configuration on "
+                 "disk!!!: %s",
+                 strerror(persist->error));
+    }
+    if (persist->text.cap > PERSIST_IDLE_CAP)
+        buf_release(&persist->text);
+
+    struct core_event event = {
+        .type = CORE_EV_PERSISTED,
+        .persisted = {.version = persist->version, .ok = ok},
+    };
+    runtime_post(rt, &event);
+}
+
+/* Not at once when asked: all that this turn changes shares one write. */
+void persist_end_turn(struct runtime *rt)
+{
+    struct persist *persist = &rt->persist;
+
+    if (!persist->wanted || persist->writing)
+        return;
+    persist->wanted = false;
+    persist->version = core_version(rt->core);
+    conf_render(rt->conf, rt->core, &persist->text);
+
+    persist->writing = true;
+    persist->work.data = rt;
+    int status = uv_queue_work(&rt->loop, &persist->work, persist_work, persist_done);
+    ASSERT_CMP(status, ==, 0);
+}
+
+void persist_release(struct runtime *rt)
+{
+    buf_release(&rt->persist.text);
+}

@@ -1,0 +1,35 @@
+/*
+ * persist.h - saving the state: rendered on the loop, written by a thread of the pool.
+ *
+ * One write at a time, and the newest state wins: however many saves are asked for
+ * while one is under way, one more follows it.
+ */
+#ifndef SENTINEL_RUNTIME_PERSIST_H
+#define SENTINEL_RUNTIME_PERSIST_H
+
+#include "common/buf.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct runtime;
+
+struct persist {
+    bool wanted;  /* since the last rendering */
+    bool writing; /* what follows belongs to the thread until it is done */
+    uv_work_t work;
+    struct buf text;
+    uint64_t version; /* of |text| */
+    int status;
+    int error; /* errno of the failure */
+    struct error reason;
+};
+
+/* The core wants its state saved; it is rendered at the end of the turn. */
+void persist_want(struct runtime *rt);
+void persist_end_turn(struct runtime *rt);
+void persist_release(struct runtime *rt);
+
+#endif

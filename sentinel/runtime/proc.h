@@ -1,0 +1,22 @@
+/*
+ * proc.h - notification and reconfiguration scripts as child processes.
+ */
+#ifndef SENTINEL_RUNTIME_PROC_H
+#define SENTINEL_RUNTIME_PROC_H
+
+#include "common/slots.h"
+
+struct proc;
+struct runtime;
+
+struct procs {
+    struct proc *all; /* that have not ended */
+};
+
+/* CORE_EV_JOB_STARTED, then CORE_EV_JOB_EXIT follow. */
+void proc_start(struct runtime *rt, struct slot_id job, char *const *argv);
+void proc_kill(struct runtime *rt, struct slot_id job);
+/* Forgets the children, which go on by themselves. */
+void procs_close(struct runtime *rt);
+
+#endif
