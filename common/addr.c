@@ -39,7 +39,7 @@ static bool addr_parse_ipv4(const char *text, uint32_t *ip)
     uint32_t head = 0;
     uint32_t rest_max = UINT32_MAX;
 
-    for (int n_parts = 1; n_parts <= 4; n_parts++) {
+    for (int n_parts = 1;; n_parts++) {
         uint32_t value;
         if (!addr_parse_part(&text, rest_max, &value))
             return false;
@@ -53,7 +53,6 @@ static bool addr_parse_ipv4(const char *text, uint32_t *ip)
         head |= value << (32 - 8 * n_parts);
         rest_max >>= 8;
     }
-    return false;
 }
 
 bool addr_canon_ip(char out[ADDR_IP_CAP], const char *text)

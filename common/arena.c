@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define ARENA_BLOCK_MIN 4096
-#define ARENA_BLOCK_MAX ((size_t)256 * 1024) /* of doubling, and of what reset keeps   \
-                                              */
+/* Where doubling ends; also the largest block that arena_reset() keeps. */
+#define ARENA_BLOCK_MAX ((size_t)256 * 1024)
 
 struct arena_block {
     struct arena_block *next;

@@ -108,8 +108,8 @@ static void args_add(struct args *args, const struct buf *word)
 
 int args_split(struct args *args, const char *line, size_t len)
 {
-    const char *p = line;
-    const char *end = line + len;
+    const char *p = len > 0 ? line : ""; /* no bytes may come with no pointer */
+    const char *end = p + len;
     struct buf word = {0};
     int rc = ERR_OK;
 

@@ -86,11 +86,9 @@ void resp_request_feed(struct resp_request *rq, const char *bytes, size_t len)
         resp_bind_args(rq, rq->in.data + rq->start);
 }
 
-/* Gives back memory when nothing is left to parse. */
+/* Starts over at the front, with little memory: nothing is left to parse. */
 static void resp_settle(struct resp_request *rq)
 {
-    if (rq->start < rq->in.len)
-        return;
     rq->start = 0;
     rq->pos = 0;
     if (rq->in.cap > RESP_IDLE_BYTES)

@@ -302,6 +302,8 @@ START_TEST(waiting_is_linear)
     ck_assert_int_eq(resp_request_next(&rq, &resp_limits_default, NULL), 0);
     ck_assert_uint_eq(rq.n_args, n_args + 1);
     ck_assert_str_eq(rq.args[n_args].str, "x");
+    ck_assert_int_eq(resp_request_next(&rq, &resp_limits_default, NULL), ERR_MORE);
+    ck_assert_uint_le(rq.cap_args, 256);
     resp_request_release(&rq);
 }
 END_TEST
