@@ -80,7 +80,7 @@ deps: ## install what build, demo and tests need (Debian); does nothing if all i
 demo: ## a failover with real servers, shown step by step
 	@.ci/deps demo
 	@$(MAKE) --no-print-directory all stock
-	@$(PYTHON) examples/demo.py --sentinel $(SENTINEL) --stock $(BUILD)/stock
+	@$(PYTHON) tests/integration/demo.py --sentinel $(SENTINEL) --stock $(BUILD)/stock
 
 test: ## everything: unit, scenario, simulation (TEST_SEEDS), integration
 	@.ci/deps all
