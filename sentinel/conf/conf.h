@@ -19,6 +19,7 @@
 
 #define CONF_FILE_MAX (64u << 20) /* bytes of one file; more is an error */
 #define CONF_BIND_MAX 16
+#define CONF_COMPAT_VERSION "7.4.1" /* in the banner of conf_error_print() */
 
 struct conf;
 
@@ -90,9 +91,25 @@ int conf_read_main_text(struct conf *conf, const char *text, size_t len,
 const struct conf_options *conf_options(const struct conf *conf);
 
 /*
+ * Every other directive, by its name in lower case: conf_words() gives the words of the
+ * |i|-th line of that name in the order read (words[0] is the name), NULL if there are
+ * fewer; conf_text() the first word behind the name of the last line, "" if there is
+ * none. They last as long as |conf|. For tls-*, user, aclfile, rename-command.
+ */
+const struct args *conf_words(const struct conf *conf, const char *name, size_t i);
+const char *conf_text(const struct conf *conf, const char *name);
+
+/* What reading and conf_apply() found worth a log line, oldest first; NULL when there
+ * is no more. The text is valid until the next call. */
+const char *conf_next_note(struct conf *conf, enum log_level *level);
+
+/*
  * conf_apply() hands the queued `sentinel` lines to |core| in stock's three passes
  * (behaviour.md 12.1), then requirepass and port. Returns 0, or a negative code with
- * |error| naming the line.
+ * |error| naming the line. May be called once: the queue is gone afterwards.
+ *
+ * A line of the main file that records state (monitor, epochs, known-*, rename-command)
+ * wins over lines of included files and of the command line about the same thing.
  */
 int conf_apply(struct conf *conf, struct core *core, struct conf_error *error);
 

@@ -1,0 +1,488 @@
+/*
+ * render.c - the file as it should now be (behaviour.md 12.4, 12.5).
+ *
+ * What the core's state wants written is compared with the lines that are there, master
+ * by master. A line that says what is wanted stays byte for byte; others are reused for
+ * a wanted line of their kind; what is left over goes, what is still wanted is
+ * appended. Masters that did not change since the last call are skipped.
+ */
+#include "sentinel/conf/internal.h"
+
+#include <string.h>
+
+/* A file that does not say otherwise gets these. The core's own defaults can be changed
+ * by SENTINEL DEBUG until the next start: they do not count here. */
+#define DEFAULT_DOWN_AFTER_MS 30000
+#define DEFAULT_FAILOVER_TIMEOUT_MS 180000
+
+/* A line that the file should hold. The texts are offsets in wants.text, 0: none. */
+struct want {
+    size_t key;
+    size_t other_key; /* says the same in a way users write it: by host name */
+    size_t subject;   /* kind and doc_key_subject() */
+    bool is_default;  /* holds without a line, too */
+    bool is_done;     /* a line for it is there, or none is needed */
+    UT_hash_handle hh;
+};
+
+struct wants {
+    const char *master; /* NULL: lines about no master */
+    struct want *items;
+    size_t n, cap;
+    struct buf text;
+};
+
+static void wants_release(struct wants *wants)
+{
+    mem_free(wants->items);
+    buf_release(&wants->text);
+}
+
+static void wants_clear(struct wants *wants, const char *master)
+{
+    wants->master = master;
+    wants->n = 0;
+    buf_clear(&wants->text);
+    buf_putc(&wants->text, '\0'); /* so that no text has offset 0 */
+}
+
+static struct buf *wants_start(struct wants *wants, enum sline_kind kind,
+                               bool is_default)
+{
+    if (wants->n == wants->cap) {
+        wants->cap = wants->cap > 0 ? wants->cap * 2 : 32;
+        wants->items = mem_resize(wants->items, wants->cap, sizeof *wants->items);
+    }
+    wants->items[wants->n++] =
+        (struct want){.key = wants->text.len, .is_default = is_default};
+    doc_key_start(&wants->text, kind);
+    return &wants->text;
+}
+
+static void wants_end(struct wants *wants)
+{
+    struct want *want = &wants->items[wants->n - 1];
+    struct buf subject = {0};
+
+    buf_putc(&wants->text, '\0');
+    doc_key_put_subject(&subject, wants->text.data + want->key);
+    if (subject.len > 0) {
+        want->subject = wants->text.len;
+        buf_append(&wants->text, subject.data, subject.len + 1);
+    }
+    buf_release(&subject);
+}
+
+static void wants_text(struct wants *wants, enum sline_kind kind, const char *text)
+{
+    doc_key_word(wants_start(wants, kind, text == NULL), text != NULL ? text : "");
+    wants_end(wants);
+}
+
+static void wants_int(struct wants *wants, enum sline_kind kind, int64_t value,
+                      int64_t value_default)
+{
+    doc_key_int(wants_start(wants, kind, value == value_default), value);
+    wants_end(wants);
+}
+
+static void wants_yesno(struct wants *wants, enum sline_kind kind, bool yes,
+                        bool yes_default)
+{
+    doc_key_word(wants_start(wants, kind, yes == yes_default), yes ? "yes" : "no");
+    wants_end(wants);
+}
+
+/* An address, then |quorum| if it is > 0, then |run_id| if not NULL. */
+static void wants_addr_words(struct buf *text, const char *host, uint16_t port,
+                             int64_t quorum, const char *run_id)
+{
+    doc_key_word(text, host);
+    doc_key_int(text, port);
+    if (quorum > 0)
+        doc_key_int(text, quorum);
+    if (run_id != NULL)
+        doc_key_word(text, run_id);
+}
+
+static void wants_addr(struct wants *wants, const struct core *core,
+                       enum sline_kind kind, const struct addr *addr, int64_t quorum,
+                       const char *run_id)
+{
+    struct buf *text = wants_start(wants, kind, false);
+
+    wants_addr_words(text, core_host(core, addr), addr->port, quorum, run_id);
+    wants_end(wants);
+    if (addr->host == NULL || core->numbers[CORE_OPT_RESOLVE_HOSTNAMES] == 0)
+        return;
+    wants->items[wants->n - 1].other_key = text->len;
+    doc_key_start(text, kind);
+    wants_addr_words(text, addr->host, addr->port, quorum, run_id);
+    buf_putc(text, '\0');
+}
+
+/* ----------------------------------------------------------- what is wanted ----- */
+
+static void render_want_globals(struct wants *wants, const struct core *core)
+{
+    const int64_t *numbers = core->numbers;
+
+    wants_clear(wants, NULL);
+    wants_text(wants, SLINE_MYID, core->myid);
+    wants_yesno(wants, SLINE_DENY_SCRIPTS, numbers[CORE_OPT_DENY_SCRIPTS], true);
+    wants_yesno(wants, SLINE_RESOLVE_HOSTNAMES, numbers[CORE_OPT_RESOLVE_HOSTNAMES],
+                false);
+    wants_yesno(wants, SLINE_ANNOUNCE_HOSTNAMES, numbers[CORE_OPT_ANNOUNCE_HOSTNAMES],
+                false);
+    wants_int(wants, SLINE_CURRENT_EPOCH, (int64_t)core->current_epoch, -1);
+    wants_text(wants, SLINE_ANNOUNCE_IP, core->announce_ip);
+    wants_int(wants, SLINE_ANNOUNCE_PORT, numbers[CORE_OPT_ANNOUNCE_PORT], 0);
+    wants_text(wants, SLINE_SENTINEL_USER, core->sentinel_user);
+    wants_text(wants, SLINE_SENTINEL_PASS, core->sentinel_pass);
+}
+
+static void render_want_nodes(struct wants *wants, const struct master *master)
+{
+    const struct core *core = master->core;
+    const struct node *address = master_address_node(master);
+    const struct voter *voter, *voter_tmp;
+    const struct node *node, *node_tmp;
+
+    HASH_ITER(hh, master->replicas, node, node_tmp)
+    {
+        /* The promoted one is written as the master; its place is the old master's. */
+        bool is_master = node == address || addr_equal(&node->addr, &address->addr);
+        wants_addr(wants, core, SLINE_KNOWN_REPLICA,
+                   is_master ? &master->current->addr : &node->addr, 0, NULL);
+    }
+    HASH_ITER(hh, master->voters, voter, voter_tmp)
+    wants_addr(wants, core, SLINE_KNOWN_SENTINEL, &voter->peer->addr, 0,
+               voter->peer->run_id);
+    for (const struct renamed *r = master->renames; r != NULL; r = r->next) {
+        struct buf *text = wants_start(wants, SLINE_RENAME_COMMAND, false);
+        doc_key_word(text, r->from);
+        doc_key_word(text, r->to);
+        wants_end(wants);
+    }
+}
+
+static void render_want_master(struct wants *wants, const struct master *master)
+{
+    wants_clear(wants, master->name);
+    wants_addr(wants, master->core, SLINE_MONITOR, &master_address_node(master)->addr,
+               master->quorum, NULL);
+    wants_int(wants, SLINE_DOWN_AFTER, master->down_after_ms, DEFAULT_DOWN_AFTER_MS);
+    wants_int(wants, SLINE_FAILOVER_TIMEOUT, master->failover_timeout_ms,
+              DEFAULT_FAILOVER_TIMEOUT_MS);
+    wants_int(wants, SLINE_PARALLEL_SYNCS, master->parallel_syncs,
+              DEFAULT_PARALLEL_SYNCS);
+    wants_text(wants, SLINE_NOTIFICATION_SCRIPT, master->notification_script);
+    wants_text(wants, SLINE_RECONFIG_SCRIPT, master->reconfig_script);
+    wants_text(wants, SLINE_AUTH_PASS, master->auth_pass);
+    wants_text(wants, SLINE_AUTH_USER, master->auth_user);
+    wants_int(wants, SLINE_REBOOT_DOWN_AFTER, master->reboot_down_after_ms, 0);
+    wants_int(wants, SLINE_CONFIG_EPOCH, (int64_t)master->config_epoch, -1);
+    wants_int(wants, SLINE_LEADER_EPOCH, (int64_t)master->leader_epoch, -1);
+    render_want_nodes(wants, master);
+}
+
+/* ------------------------------------------------ comparing with the lines ------ */
+
+enum want_match { MATCH_KEY, MATCH_OTHER_KEY, MATCH_SUBJECT };
+
+static const char *want_text(const struct wants *wants, const struct want *want,
+                             enum want_match match)
+{
+    size_t at = match == MATCH_KEY         ? want->key
+                : match == MATCH_OTHER_KEY ? want->other_key
+                                           : want->subject;
+    return at != 0 ? wants->text.data + at : NULL;
+}
+
+/* Writes what |want| wants, as |match| puts it, into |line|. */
+static void want_write(const struct wants *wants, const struct want *want,
+                       enum want_match match, struct doc_line *line)
+{
+    const char *key = want_text(wants, want, match);
+    const char *words = key + 2;
+    struct buf text = {0};
+
+    buf_puts(&text, "sentinel ");
+    buf_puts(&text, sline_rule_by_kind(DOC_KEY_KIND(key))->name);
+    if (wants->master != NULL) {
+        buf_putc(&text, ' ');
+        args_quote(&text, wants->master, strlen(wants->master));
+    }
+    buf_putc(&text, ' ');
+    /* Stock always quotes this one. */
+    bool is_bare = DOC_KEY_KIND(key) == SLINE_ANNOUNCE_IP && words[0] != '"';
+    buf_puts(&text, is_bare ? "\"" : "");
+    buf_puts(&text, words);
+    buf_puts(&text, is_bare ? "\"" : "");
+
+    doc_set_text(line, text.data, text.len);
+    buf_release(&text);
+    mem_free(line->key);
+    line->key = mem_strdup(key);
+    line->is_old_name = false;
+}
+
+/* What of |line| is compared for |match|; |text| is room to make it in. */
+static const char *block_line_text(const struct doc_line *line, enum want_match match,
+                                   struct buf *text)
+{
+    if (match != MATCH_SUBJECT)
+        return line->key;
+    buf_clear(text);
+    doc_key_put_subject(text, line->key);
+    return text->len > 0 ? text->data : NULL;
+}
+
+/* Finds lines for wants that are not done, by equality in the sense of |match|. */
+static void block_match(struct doc_block *block, struct wants *wants,
+                        enum want_match match)
+{
+    struct want *table = NULL, *want;
+    struct buf text = {0};
+
+    for (size_t i = 0; i < wants->n; i++) {
+        struct want *item = &wants->items[i];
+        const char *key = want_text(wants, item, match);
+        if (item->is_done || key == NULL)
+            continue;
+        HASH_FIND_STR(table, key, want);
+        /* One place under two names: the next start would call it a duplicate. */
+        if (want != NULL)
+            item->is_done = true;
+        else
+            HASH_ADD_KEYPTR(hh, table, key, strlen(key), item);
+    }
+    for (struct doc_line *line = table != NULL ? block->lines : NULL; line != NULL;
+         line = line->block_next) {
+        const char *key = block_line_text(line, match, &text);
+        if (line->is_taken || key == NULL)
+            continue;
+        HASH_FIND_STR(table, key, want);
+        if (want == NULL || want->is_done)
+            continue;
+        want->is_done = true;
+        line->is_taken = true;
+        if (match == MATCH_SUBJECT)
+            want_write(wants, want, MATCH_KEY, line);
+        else if (line->is_old_name)
+            want_write(wants, want, match, line);
+    }
+    HASH_CLEAR(hh, table);
+    buf_release(&text);
+}
+
+/* Does an included file say exactly this, or, if |is_other|, something else of this
+ * kind? */
+static bool block_includes(const struct doc_block *block, const char *key,
+                           bool is_other)
+{
+    for (const struct doc_included *i = block->included; i != NULL; i = i->next) {
+        bool is_equal = strcmp(i->key, key) == 0;
+        if (is_equal != is_other && i->key[0] == key[0])
+            return true;
+    }
+    return false;
+}
+
+/* What is the default needs a line only where an included file says otherwise. */
+static void block_drop_defaults(const struct doc_block *block, struct wants *wants)
+{
+    for (size_t i = 0; i < wants->n; i++) {
+        struct want *want = &wants->items[i];
+        if (want->is_default && !want->is_done)
+            want->is_done =
+                !block_includes(block, want_text(wants, want, MATCH_KEY), true);
+    }
+}
+
+/* Gives wants that found no line the lines of their kind that nobody wants. */
+static void block_reuse(struct doc_block *block, struct wants *wants)
+{
+    struct doc_line *next[SLINE_N];
+
+    for (size_t i = 0; i < SLINE_N; i++)
+        next[i] = block->lines;
+    for (size_t i = 0; i < wants->n; i++) {
+        struct want *want = &wants->items[i];
+        if (want->is_done)
+            continue;
+        enum sline_kind kind = DOC_KEY_KIND(want_text(wants, want, MATCH_KEY));
+        struct doc_line *line = next[kind];
+        while (line != NULL && (line->is_taken || DOC_KEY_KIND(line->key) != kind))
+            line = line->block_next;
+        next[kind] = line;
+        if (line == NULL)
+            continue;
+        want->is_done = true;
+        line->is_taken = true;
+        want_write(wants, want, MATCH_KEY, line);
+    }
+}
+
+/* Removes the lines that were not taken. */
+static void block_sweep(struct doc *doc, struct doc_block *block)
+{
+    struct doc_line *line = block->lines;
+
+    block->lines = NULL;
+    while (line != NULL) {
+        struct doc_line *next = line->block_next;
+        if (line->is_taken) {
+            line->is_taken = false;
+            doc_block_add(block, line);
+        } else {
+            doc_remove(doc, line);
+        }
+        line = next;
+    }
+}
+
+/* Makes the lines there are right. What is not done then needs a new line. */
+static void block_edit(struct doc *doc, struct doc_block *block, struct wants *wants)
+{
+    block_match(block, wants, MATCH_KEY);
+    block_match(block, wants, MATCH_OTHER_KEY);
+    block_drop_defaults(block, wants);
+    block_match(block, wants, MATCH_SUBJECT);
+    block_reuse(block, wants);
+    block_sweep(doc, block);
+}
+
+/* Appends lines for the wants of kinds up to |last| that are not done. */
+static void block_append(struct doc *doc, struct doc_block *block, struct wants *wants,
+                         enum sline_kind last)
+{
+    for (size_t i = 0; i < wants->n; i++) {
+        struct want *want = &wants->items[i];
+        const char *key = want_text(wants, want, MATCH_KEY);
+        if (want->is_done || DOC_KEY_KIND(key) > last)
+            continue;
+        want->is_done = true;
+        if (block_includes(block, key, false))
+            continue;
+        struct doc_line *line = doc_append_generated(doc, "", 0);
+        want_write(wants, want, MATCH_KEY, line);
+        doc_block_add(block, line);
+    }
+}
+
+/* ----------------------------------------------------------------- the file ----- */
+
+static void render_masters(struct conf *conf, const struct core *core, bool is_valid)
+{
+    const struct master *master, *master_tmp;
+    struct doc_block *block, *block_tmp;
+    struct wants wants = {0};
+
+    conf->round++;
+    HASH_ITER(hh, core->masters, master, master_tmp)
+    {
+        block = doc_block(&conf->doc, master->name);
+        block->round = conf->round;
+        if (is_valid && block->version == master->dirty_version)
+            continue;
+        block->version = master->dirty_version;
+        render_want_master(&wants, master);
+        block_edit(&conf->doc, block, &wants);
+        block_append(&conf->doc, block, &wants, SLINE_N);
+    }
+    wants_release(&wants);
+    HASH_ITER(hh, conf->doc.blocks, block, block_tmp)
+    {
+        if (block->round != conf->round)
+            doc_block_free(&conf->doc, block);
+    }
+}
+
+/* Where a generic directive may stand several times, the first words that make it
+ * another one: the class of a limit, the name of a user. */
+static size_t render_n_key_words(const char *name)
+{
+    bool has_subject =
+        strcmp(name, "client-output-buffer-limit") == 0 || strcmp(name, "user") == 0;
+    return has_subject ? 2 : 1;
+}
+
+static bool render_same_words(const struct args *a, const struct args *b, size_t n)
+{
+    if (a->n < n || b->n < n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(a->words[i], b->words[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Puts a directive given on the command line into the file: into the last line there is
+ * for it, as that is the one that counts. */
+static void render_pending(struct conf *conf, struct conf_line *line)
+{
+    size_t n_key = render_n_key_words(line->name);
+    struct conf_line *first, *old = NULL;
+    struct buf text = {0};
+
+    HASH_FIND_STR(conf->lines, line->name, first);
+    for (struct conf_line *l = first; l != NULL; l = l->next) {
+        if (l->doc != NULL && render_same_words(&l->args, &line->args, n_key))
+            old = l;
+    }
+    if (old != NULL && old->args.n == line->args.n &&
+        render_same_words(&old->args, &line->args, line->args.n))
+        return;
+    for (size_t i = 0; i < line->args.n; i++) {
+        if (i > 0)
+            buf_putc(&text, ' ');
+        args_quote(&text, line->args.words[i], line->args.lens[i]);
+    }
+    if (old == NULL) {
+        line->doc = doc_append_generated(&conf->doc, text.data, text.len);
+    } else {
+        doc_set_text(old->doc, text.data, text.len);
+        line->doc = old->doc;
+        old->doc = NULL;
+    }
+    buf_release(&text);
+}
+
+static void render_all_pending(struct conf *conf)
+{
+    static const char *const not_saved[] = {"rename-command", "loadmodule"};
+
+    for (struct conf_line *line = conf->pending; line != NULL; line = line->text_next) {
+        bool is_saved = true;
+        for (size_t i = 0; i < sizeof not_saved / sizeof not_saved[0]; i++)
+            is_saved = is_saved && strcmp(line->name, not_saved[i]) != 0;
+        if (is_saved)
+            render_pending(conf, line);
+    }
+    conf->pending = NULL;
+}
+
+void conf_render(struct conf *conf, const struct core *core, struct buf *out)
+{
+    int64_t announce = core->numbers[CORE_OPT_ANNOUNCE_HOSTNAMES];
+    int64_t resolve = core->numbers[CORE_OPT_RESOLVE_HOSTNAMES];
+    bool is_valid = conf->rendered_core == core &&
+                    conf->rendered_announce == announce &&
+                    conf->rendered_resolve == resolve;
+    struct wants globals = {0};
+
+    render_all_pending(conf);
+    render_want_globals(&globals, core);
+    block_edit(&conf->doc, &conf->doc.globals, &globals);
+    block_append(&conf->doc, &conf->doc.globals, &globals, SLINE_ANNOUNCE_HOSTNAMES);
+    render_masters(conf, core, is_valid);
+    block_append(&conf->doc, &conf->doc.globals, &globals, SLINE_N);
+    wants_release(&globals);
+
+    conf->rendered_core = core;
+    conf->rendered_announce = announce;
+    conf->rendered_resolve = resolve;
+    doc_print(&conf->doc, out);
+}
