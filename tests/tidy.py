@@ -45,7 +45,7 @@ SWITCHED_OFF = [
 SWITCHED_OFF_PYTHON = [
     (re.compile(r"^\s*#\s*(assert|def test_|t\.check|check\()"),
      "test or assertion commented out"),
-    (re.compile(r"\bassert\s+(True|1)\b"), "assertion that cannot fail"),
+    (re.compile(r"\bassert\s+(True|1)\s*(,|$)"), "assertion that cannot fail"),
 ]
 TOKEN = re.compile(
     r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)

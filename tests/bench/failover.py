@@ -74,8 +74,9 @@ def main():
     for n in range(options.runs):
         for kind, values in results.items():
             values.append(run(kind))
-            print(f"run {n + 1:2} {kind:6} +odown -> everywhere {values[-1][0]:6.0f} ms,"
-                  f" kill -> everywhere {values[-1][1]:6.0f} ms", flush=True)
+            odown, kill = values[-1]
+            print(f"run {n + 1:2} {kind:6} +odown -> everywhere {odown:6.0f} ms, "
+                  f"kill -> everywhere {kill:6.0f} ms", flush=True)
     for title, column in (("+odown -> new address on all three sentinels, ms", 0),
                           (f"kill -> the same, ms (down-after {DOWN_AFTER})", 1)):
         print(title)

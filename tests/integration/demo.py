@@ -71,8 +71,8 @@ def start(test):
         role = "master" if server is group.master else "replica"
         say(f"{role:9} 127.0.0.1:{server.port}  pid {server.pid}")
     for sentinel in group.sentinels:
-        say(f"sentinel  127.0.0.1:{sentinel.port}  pid {sentinel.pid}  ({sentinel.name}, "
-            f"run id {sentinel.myid()[:8]}...)")
+        say(f"sentinel  127.0.0.1:{sentinel.port}  pid {sentinel.pid}  "
+            f"({sentinel.name}, run id {sentinel.myid()[:8]}...)")
     return group
 
 
@@ -122,7 +122,7 @@ def bring_back(group, log, new):
     def all_say(event):
         said = {s for s, e in log.seen if e.name == event and name in e.text}
         return len(said) == len(group.sentinels)
-    log.follow(lambda: all_say("+sdown"), 30, "the old master is seen down as a replica")
+    log.follow(lambda: all_say("+sdown"), 30, "the old master is a replica, and down")
     heading("5. Starting the old master again; it still believes to be one, and is\n"
             "   turned into a replica once its claim has stood for some seconds")
     restarted = time.time()
@@ -174,8 +174,8 @@ def main():
     parser.add_argument("--stock", default="build/stock")
     options = parser.parse_args()
     Settings.sentinel, Settings.stock = options.sentinel, options.stock
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
     test = Test("demo")
     status = 1
     try:
