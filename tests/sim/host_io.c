@@ -179,6 +179,7 @@ static void channel_reply(struct channel *channel, const struct resp_value *valu
         check_valid_reply(host, channel->to);
     event.type = CORE_EV_REPLY;
     event.reply.link = channel->link;
+    event.reply.chan = channel->chan;
     event.reply.tag = pending->tag;
     event.reply.index = pending->n_done++;
     event.reply.value = value;

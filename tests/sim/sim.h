@@ -88,6 +88,7 @@ struct sim_statistics {
     /* from the death of the master to ..., in the last phase; -1: none */
     int n_groups;
     int64_t promoted_ms[4], agreed_ms[4], detect_ms[4];
+    uint32_t n_hopeless; /* nothing that may be promoted was left */
     int64_t settle_ms; /* from the healing of the majority to agreement */
 };
 

@@ -153,7 +153,10 @@ struct machine *world_node_named(struct sim *sim, const char *name)
 
 void world_freeze(struct sim *sim, int node)
 {
+    if (sim->nodes[node].frozen || !sim->nodes[node].up)
+        return;
     sim->nodes[node].frozen = true;
+    sim->nodes[node].froze_at = sim->now;
     redis_refresh_all(sim);
 }
 
@@ -165,6 +168,8 @@ void world_thaw(struct sim *sim, int node)
     if (!machine->frozen)
         return;
     machine->frozen = false;
+    machine->thawed_at = sim->now;
+    machine->frozen_ms = sim->now - machine->froze_at;
     machine->waiting = NULL;
     machine->waiting_tail = &machine->waiting;
     redis_refresh_all(sim);

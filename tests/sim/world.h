@@ -35,6 +35,7 @@ struct entry {
     int64_t a, b;
     void *ptr;
     struct buf bytes;
+    uint32_t round;     /* of faults: what an earlier one began is not ended twice */
     bool embedded;      /* part of another object, which |ptr| is: never freed */
     struct entry *next; /* while it waits for a frozen process */
 };
@@ -64,6 +65,7 @@ struct machine {
     bool frozen;          /* the process gets no time */
     uint32_t incarnation; /* of the process */
     struct entry *waiting, **waiting_tail; /* for a frozen process, in order */
+    int64_t froze_at, thawed_at, frozen_ms; /* the last time */
     struct redis *redis;
     struct host *host;
 };
@@ -348,12 +350,18 @@ bool check_was_told(const struct sim *sim, int group, int node, int64_t since);
 
 /* ------------------------------------------------------- faults (faults.c) ------- */
 
+/* Which machines, as bits of node ids. */
+typedef uint32_t node_set;
+
 void faults_start(struct sim *sim, int64_t until);
+/* No new faults, and those under way last for ever... */
 void faults_stop(struct sim *sim);
-void faults_heal(struct sim *sim, uint32_t nodes); /* these and the paths among them */
+/* ... but for these machines and the paths among them. */
+void faults_heal(struct sim *sim, node_set set);
+void faults_isolate(struct sim *sim, int node, bool cut);
 /* build.c */
 void build_swarm(struct sim *sim);
-void build_config(struct sim *sim, struct host *host);
+void build_config(struct host *host);
 
 /* --------------------------------------------------------------- the world ------- */
 
@@ -392,6 +400,7 @@ struct sim {
     uint32_t faults; /* 1 << kind */
     int64_t fault_mean_ms;
     int64_t faults_until;
+    uint32_t fault_round;
     bool dying; /* no violation is looked for while all is torn down */
 
     struct judge *judge;

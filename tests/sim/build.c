@@ -1,0 +1,167 @@
+/*
+ * build.c - draws a world from its seed: sizes, settings, latencies, kinds of faults.
+ */
+#include "tests/sim/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static int64_t pick(struct rng *rng, const int64_t *values, uint32_t n)
+{
+    return values[rng_below(rng, n)];
+}
+
+void build_config(struct host *host)
+{
+    struct sim *sim = host->sim;
+    struct buf *out = &host->disk;
+
+    buf_clear(out);
+    buf_printf(out, "# %s\nport %d\n", host->machine->name, host->machine->port);
+    if (host->id[0] != '\0')
+        buf_printf(out, "sentinel myid %s\n", host->id);
+    for (int i = 0; i < sim->n_groups; i++) {
+        const struct group *g = &sim->groups[i];
+        const struct machine *master = &sim->nodes[g->master];
+        buf_printf(out, "\n# group %d\nsentinel monitor %s %s %d %d\n", i, g->name,
+                   master->ip, master->port, g->quorum);
+        buf_printf(out, "sentinel down-after-milliseconds %s %" PRId64 "\n", g->name,
+                   g->down_after_ms);
+        buf_printf(out, "sentinel failover-timeout %s %" PRId64 "\n", g->name,
+                   g->failover_timeout_ms);
+        buf_printf(out, "sentinel parallel-syncs %s %" PRId64 "\n", g->name,
+                   g->parallel_syncs);
+        if (g->password[0] != '\0')
+            buf_printf(out, "sentinel auth-pass %s %s\n", g->name, g->password);
+        if (g->scripts)
+            buf_printf(out,
+                       "sentinel notification-script %s /bin/sh\n"
+                       "sentinel client-reconfig-script %s /bin/sh\n",
+                       g->name, g->name);
+        if (g->reboot_ms > 0)
+            buf_printf(out, "sentinel master-reboot-down-after-period %s %" PRId64 "\n",
+                       g->name, g->reboot_ms);
+    }
+}
+
+/* Each kind of fault is on or off in a run: what some hide, others must not. */
+static void build_faults(struct sim *sim)
+{
+    static const int64_t means[] = {2000, 4000, 8000, 15000, 30000};
+    struct rng *rng = &sim->build_rng;
+
+    for (int i = 0; i < FAULT_N; i++)
+        if (rng_chance(rng, 2, 5))
+            sim->faults |= UINT32_C(1) << i;
+    sim->faults &= ~sim->options.without;
+    sim->fault_mean_ms = pick(rng, means, 5);
+    int64_t horizon = rng_between(rng, 20000, 90000);
+    if (sim->options.horizon_ms == 0)
+        sim->options.horizon_ms = horizon;
+}
+
+static void build_group(struct sim *sim, int index, int n_sentinels)
+{
+    static const int64_t down_after[] = {500, 1000, 1000, 2000, 3000, 5000};
+    static const int64_t timeouts[] = {3000, 6000, 10000, 20000};
+    struct rng *rng = &sim->build_rng;
+    struct group *g = &sim->groups[index];
+    int majority = n_sentinels / 2 + 1;
+
+    snprintf(g->name, sizeof(g->name), "m%d", (index + 1) & 0xff);
+    g->down_after_ms = pick(rng, down_after, 6);
+    g->failover_timeout_ms = pick(rng, timeouts, 4);
+    g->parallel_syncs = rng_between(rng, 1, 3);
+    g->quorum = (int)rng_between(rng, 1, majority);
+    /* Sentinels that forgot their peers are outvoted only by a majority's quorum. */
+    if (rng_chance(rng, 1, 2) || (sim->faults >> FAULT_RESET & 1) != 0)
+        g->quorum = majority;
+    if (rng_chance(rng, 1, 4))
+        snprintf(g->password, sizeof(g->password), "secret%d", index & 0xff);
+    g->scripts = rng_chance(rng, 1, 4);
+    if (rng_chance(rng, 1, 8))
+        g->reboot_ms = rng_between(rng, 500, 5000);
+}
+
+static void build_servers(struct sim *sim, int group, int n)
+{
+    struct rng *rng = &sim->build_rng;
+    int master = -1;
+    char name[8];
+
+    for (int i = 0; i < n; i++) {
+        int64_t priority = 100;
+        if (rng_chance(rng, 1, 8))
+            priority = rng_chance(rng, 1, 2) ? 0 : rng_between(rng, 1, 200);
+        snprintf(name, sizeof(name), "r%d%c", (group + 1) & 0xff, 'a' + (i & 15));
+        struct redis *redis = redis_new(sim, name, group, master, priority);
+        if (i == 0) {
+            master = redis->machine->id;
+            sim->groups[group].master = master;
+            check_allow(sim, group, master);
+        }
+        redis->rate = rng_between(rng, 0, 20000);
+        redis->lag_ms = rng_between(rng, 0, 300);
+        redis->sync_ms = rng_between(rng, 5, 2500);
+        redis->repl_timeout_ms = rng_between(rng, 3000, 60000);
+        redis->announced = !rng_chance(rng, 1, 10);
+        redis->unkillable = rng_chance(rng, 1, 2);
+    }
+}
+
+static void build_network(struct sim *sim)
+{
+    struct rng *rng = &sim->build_rng;
+    int64_t most = rng_chance(rng, 1, 8) ? 60 : 5;
+
+    for (int i = 0; i < SIM_NODES_MAX; i++)
+        for (int j = 0; j < i; j++)
+            sim->latency[i][j] = sim->latency[j][i] =
+                (int16_t)rng_between(rng, 0, most);
+    sim->jitter = (int16_t)rng_below(rng, 4);
+}
+
+void build_swarm(struct sim *sim)
+{
+    struct rng *rng = &sim->build_rng;
+    int n_sentinels = 3 + (int)(rng_below(rng, 5) * rng_below(rng, 5) / 4);
+    int n_groups = 1 + (int)(rng_below(rng, 3) * rng_below(rng, 3) / 2);
+    char name[8];
+
+    if (sim->options.n_sentinels > 0)
+        n_sentinels = sim->options.n_sentinels;
+    if (sim->options.n_groups > 0)
+        n_groups = sim->options.n_groups;
+    build_faults(sim);
+    build_network(sim);
+    sim->n_groups = n_groups;
+    for (int g = 0; g < n_groups; g++) {
+        build_group(sim, g, n_sentinels);
+        int n = 2 + (int)rng_below(rng, 3);
+        build_servers(sim, g, sim->options.n_servers > 0 ? sim->options.n_servers : n);
+    }
+    for (int i = 0; i < sim->n_nodes; i++)
+        redis_start(sim->nodes[i].redis, false);
+    bool drift = (sim->faults >> FAULT_CLOCK & 1) != 0;
+    for (int i = 0; i < n_sentinels; i++) {
+        snprintf(name, sizeof(name), "s%d", (i + 1) & 0xff);
+        struct host *host = host_new(sim, name, "");
+        host->drift_ppm = drift ? rng_between(rng, -500, 500) : 0;
+        build_config(host);
+        host_start(host);
+    }
+}
+
+void sim_describe(const struct sim *sim, struct buf *out)
+{
+    int n_redis = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++)
+        n_redis += sim->nodes[i].redis != NULL;
+    buf_printf(out, "%d sentinels, %d groups, %d servers, faults %" PRId64 " ms apart:",
+               sim->n_nodes - n_redis, sim->n_groups, n_redis, sim->fault_mean_ms);
+    for (int i = 0; i < FAULT_N; i++)
+        if ((sim->faults >> i & 1) != 0)
+            buf_printf(out, " %s", fault_name((enum fault_kind)i));
+}

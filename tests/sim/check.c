@@ -1,0 +1,498 @@
+/*
+ * check.c - the judges: what must hold whatever happens (safety), by number.
+ *
+ * S1  For one master and epoch at most one sentinel is elected, and by that election at
+ *     most one server is told to be master. A forced failover that went on without a
+ *     majority is exempt: its operator asked for that.
+ * S2  A sentinel votes at most once per master and epoch, also across crashes. Judged by
+ *     what leaves the process: answers to vote requests, and its own requests.
+ * S3  Epochs that left a process do not go back, also across crashes.
+ * S4  No automatic failover begins unless a quorum of sentinels truly had no valid
+ *     reply from the master for its down-after. The world knows who got which reply.
+ * S5  No replica is selected that has priority 0, is down for the leader, or belongs to
+ *     another group.
+ * S6  Addresses for clients name a server that was configured, or promoted by us.
+ * S7  In TILT nothing is decided; nothing leaves that must be on disk first and is not.
+ * S8  core_check(), and the contract between the core and its driver.
+ * S9  A sentinel can read the file it wrote, and keeps the run id it has told.
+ */
+#include "tests/sim/check.h"
+
+#include "common/args.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How old the evidence of a peer may be when it is counted: five ask periods, and the
+ * way here. */
+#define EVIDENCE_MS 7000
+
+struct judge *check_new(struct sim *sim)
+{
+    struct judge *judge = mem_zalloc(sizeof(*judge));
+
+    for (int i = 0; i < SIM_NODES_MAX; i++)
+        for (int j = 0; j < SIM_NODES_MAX; j++)
+            judge->silence_end[i][j] = -1;
+    (void)sim;
+    return judge;
+}
+
+void check_free(struct judge *judge)
+{
+    mem_free(judge->votes);
+    mem_free(judge->elections);
+    resp_request_release(&judge->parser);
+    mem_free(judge);
+}
+
+void check_allow(struct sim *sim, int group, int node)
+{
+    sim->judge->allowed[group] |= UINT32_C(1) << node;
+}
+
+bool check_was_told(const struct sim *sim, int group, int node, int64_t since)
+{
+    (void)group;
+    return sim->judge->n_told[node] > 0 && sim->judge->told_at[node] >= since;
+}
+
+int check_group_named(const struct sim *sim, const char *name, size_t len)
+{
+    for (int i = 0; i < sim->n_groups; i++)
+        if (strlen(sim->groups[i].name) == len &&
+            memcmp(sim->groups[i].name, name, len) == 0)
+            return i;
+    return -1;
+}
+
+static struct election *election_get(struct judge *judge, int group, uint64_t epoch)
+{
+    for (size_t i = judge->n_elections; i-- > 0;)
+        if (judge->elections[i].group == group && judge->elections[i].epoch == epoch)
+            return &judge->elections[i];
+    judge->elections = mem_resize(judge->elections, judge->n_elections + 1,
+                                  sizeof(*judge->elections));
+    struct election *election = &judge->elections[judge->n_elections++];
+    memset(election, 0, sizeof(*election));
+    election->group = group;
+    election->epoch = epoch;
+    election->winner = election->promoted = -1;
+    return election;
+}
+
+/* ----------------------------------------------------------- S2, S3, S7: votes --- */
+
+static void check_vote(struct host *host, int group, uint64_t epoch, const char *leader,
+                       const char *how)
+{
+    struct sim *sim = host->sim;
+    struct judge *judge = sim->judge;
+    int id = host->machine->id;
+
+    if (group < 0 || host->core == NULL)
+        return;
+    if (host->facts.leader_epoch[group] < epoch)
+        world_fail(sim,
+                   "S7: %s %s for %s in epoch %" PRIu64
+                   ", but its disk says leader-epoch %" PRIu64,
+                   host->machine->name, how, sim->groups[group].name, epoch,
+                   host->facts.leader_epoch[group]);
+    for (size_t i = judge->n_votes; i-- > 0;) {
+        const struct vote *vote = &judge->votes[i];
+        if (vote->sentinel != id || vote->group != group || vote->epoch != epoch)
+            continue;
+        if (strcmp(vote->leader, leader) != 0)
+            world_fail(sim,
+                       "S2: %s %s for %s in epoch %" PRIu64 ": %.8s, but earlier %.8s",
+                       host->machine->name, how, sim->groups[group].name, epoch, leader,
+                       vote->leader);
+        return;
+    }
+    judge->votes =
+        mem_resize(judge->votes, judge->n_votes + 1, sizeof(*judge->votes));
+    struct vote *vote = &judge->votes[judge->n_votes++];
+    vote->sentinel = id;
+    vote->group = group;
+    vote->epoch = epoch;
+    snprintf(vote->leader, sizeof(vote->leader), "%s", leader);
+}
+
+void check_vote_answer(struct host *host, int group, const struct core_action *action)
+{
+    if (action->answer.leader != NULL && strcmp(action->answer.leader, "*") != 0)
+        check_vote(host, group, action->answer.epoch, action->answer.leader,
+                   "answers a vote");
+}
+
+/* |epoch| leaves the process; |seen| is the greatest that did. */
+static void check_epoch(struct host *host, const char *what, uint64_t epoch,
+                        uint64_t durable, uint64_t *seen)
+{
+    if (epoch < *seen)
+        world_fail(host->sim, "S3: %s tells %s %" PRIu64 ", but told %" PRIu64,
+                   host->machine->name, what, epoch, *seen);
+    if (epoch > durable)
+        world_fail(host->sim, "S7: %s tells %s %" PRIu64 ", its disk says %" PRIu64,
+                   host->machine->name, what, epoch, durable);
+    if (epoch > *seen)
+        *seen = epoch;
+}
+
+/* ip,port,runid,current_epoch,name,master ip,master port,config_epoch */
+static void check_hello(struct host *host, const char *payload)
+{
+    struct sim *sim = host->sim;
+    struct told *told = &sim->judge->told[host->machine->id];
+    const char *field[8];
+    int n = 0;
+
+    field[n++] = payload;
+    for (const char *at = payload; n < 8 && (at = strchr(at, ',')) != NULL;)
+        field[n++] = ++at;
+    if (n != 8) {
+        world_fail(sim, "S8: %s sends a hello of %d fields: %s", host->machine->name, n,
+                   payload);
+        return;
+    }
+    int group =
+        check_group_named(sim, field[4], (size_t)(field[5] - field[4]) - 1);
+    if (told->run_id[0] != '\0' && memcmp(told->run_id, field[2], RUN_ID_LEN) != 0)
+        world_fail(sim, "S9: %s changes its run id", host->machine->name);
+    memcpy(told->run_id, field[2], RUN_ID_LEN);
+    check_epoch(host, "current epoch", strtoull(field[3], NULL, 10),
+                host->facts.current_epoch, &told->current_epoch);
+    if (group >= 0)
+        check_epoch(host, "config epoch", strtoull(field[7], NULL, 10),
+                    host->facts.config_epoch[group], &told->config_epoch[group]);
+}
+
+static void check_ask(struct host *host, const struct resp_request *rq)
+{
+    uint64_t epoch = strtoull(rq->args[4].str, NULL, 10);
+    int64_t port = strtoll(rq->args[3].str, NULL, 10);
+    int node = world_node_at(host->sim, rq->args[2].str, port);
+
+    if (strcmp(rq->args[5].str, "*") != 0 && node >= 0 &&
+        host->sim->nodes[node].redis != NULL)
+        check_vote(host, host->sim->nodes[node].redis->group, epoch, rq->args[5].str,
+                   "asks for votes");
+}
+
+/* -------------------------------------------------------------- S1: promotions --- */
+
+static void check_no_one(struct host *host, const struct channel *channel)
+{
+    struct sim *sim = host->sim;
+    struct judge *judge = sim->judge;
+    const struct link *link = slots_get(&host->core->links, channel->link);
+    const struct node *node = link != NULL ? link->node : NULL;
+    const struct master *master = node != NULL ? node->master : NULL;
+
+    if (master == NULL || channel->to < 0 || sim->nodes[channel->to].redis == NULL) {
+        world_fail(sim, "S1: %s sends SLAVEOF NO ONE to what is no replica",
+                   host->machine->name);
+        return;
+    }
+    int group = sim->nodes[channel->to].redis->group;
+    const struct failover *fo = &master->failover;
+    if (fo->promoted != node)
+        world_fail(sim, "S1: %s sends SLAVEOF NO ONE to %s which it did not select",
+                   host->machine->name, sim->nodes[channel->to].name);
+    struct election *election = election_get(judge, group, fo->epoch);
+    bool exempt = fo->forced && !fo->by_majority;
+    if (!exempt && !election->exempt && election->promoted >= 0 &&
+        election->promoted != channel->to)
+        world_fail(sim, "S1: epoch %" PRIu64 " of %s promotes %s and %s", fo->epoch,
+                   master->name, sim->nodes[election->promoted].name,
+                   sim->nodes[channel->to].name);
+    election->promoted = channel->to;
+    election->exempt |= exempt;
+    judge->allowed[group] |= UINT32_C(1) << channel->to;
+    judge->told_at[channel->to] = sim->now;
+    if (judge->n_told[channel->to]++ == 0 || fo->epoch != judge->told_epoch[group])
+        sim->stats.n_promotions++;
+    judge->told_epoch[group] = fo->epoch;
+}
+
+void check_sent(struct host *host, const struct channel *channel, const char *bytes,
+                size_t len)
+{
+    struct resp_request *rq = &host->sim->judge->parser;
+    struct error err;
+    int rc;
+
+    if (memmem(bytes, len, "PUBLISH", 7) == NULL &&
+        memmem(bytes, len, "SLAVEOF", 7) == NULL &&
+        memmem(bytes, len, "is-master", 9) == NULL)
+        return;
+    resp_request_feed(rq, bytes, len);
+    while ((rc = resp_request_next(rq, &resp_limits_default, &err)) == 0) {
+        if (rq->n_args == 3 && strcmp(rq->args[0].str, "PUBLISH") == 0)
+            check_hello(host, rq->args[2].str);
+        else if (rq->n_args == 3 && strcmp(rq->args[0].str, "SLAVEOF") == 0 &&
+                 strcmp(rq->args[1].str, "NO") == 0)
+            check_no_one(host, channel);
+        else if (rq->n_args == 6 && channel->to_peer &&
+                 strcmp(rq->args[1].str, "is-master-down-by-addr") == 0)
+            check_ask(host, rq);
+    }
+    if (rc != ERR_MORE || rq->pos != rq->in.len)
+        world_fail(host->sim, "S8: %s sends half a request", host->machine->name);
+}
+
+/* ------------------------------------------------------------ S4: real evidence -- */
+
+void check_valid_reply(struct host *host, int node)
+{
+    struct judge *judge = host->sim->judge;
+    int id = host->machine->id, group;
+    int64_t now = host->sim->now;
+    int64_t *last = &judge->valid_at[id][node];
+
+    if (host->sim->nodes[node].redis == NULL)
+        return;
+    group = host->sim->nodes[node].redis->group;
+    const struct master *master = host_master(host, group);
+    if (master != NULL && now - *last >= master->down_after_ms * 99 / 100)
+        judge->silence_end[id][node] = now;
+    *last = now;
+}
+
+/* Was |node| silent for |host| at some moment of the last |window_ms|? */
+static bool was_silent(const struct host *host, int node, int group, int64_t window_ms)
+{
+    const struct sim *sim = host->sim;
+    const struct judge *judge = sim->judge;
+    int id = host->machine->id;
+    const struct master *master = host_master(host, group);
+    int64_t end = judge->silence_end[id][node];
+    int64_t down_after =
+        master != NULL ? master->down_after_ms : sim->groups[group].down_after_ms;
+
+    if (sim->now - judge->valid_at[id][node] >= down_after * 99 / 100)
+        return true;
+    /* A master that says it is a replica is down as well (behaviour.md 6.1 b). */
+    if (master != NULL && master->current->role != ROLE_MASTER)
+        return true;
+    return end >= 0 && sim->now - end <= window_ms;
+}
+
+static void check_try(struct host *host, const struct master *master, int group)
+{
+    struct sim *sim = host->sim;
+    const struct machine *machine = host->machine;
+    int node = world_node_at(sim, master->current->addr.ip, master->current->addr.port);
+    int64_t window = EVIDENCE_MS;
+    int n_silent = 0;
+
+    struct election *election = election_get(sim->judge, group, master->failover.epoch);
+    election->n_candidates++;
+    sim->stats.n_elections += election->n_candidates == 1;
+    sim->stats.n_contested += election->n_candidates == 2;
+    if (master->failover.forced || node < 0 || sim->groups[group].reboot_ms > 0)
+        return;
+    if (sim->nodes[node].redis != NULL && !redis_is_master(sim->nodes[node].redis))
+        return;
+    if (sim->now - machine->thawed_at < 60000)
+        window += machine->frozen_ms;
+    for (int i = 0; i < sim->n_nodes; i++)
+        if (sim->nodes[i].host != NULL)
+            n_silent += was_silent(sim->nodes[i].host, node, group, window);
+    if (n_silent < master->quorum)
+        world_fail(sim,
+                   "S4: %s begins a failover of %s, but %s was silent for only %d "
+                   "sentinels, quorum %" PRId64,
+                   machine->name, master->name, sim->nodes[node].name, n_silent,
+                   master->quorum);
+}
+
+/* -------------------------------------------------------------------- events ----- */
+
+static void check_elected(struct host *host, const struct master *master, int group)
+{
+    struct sim *sim = host->sim;
+    const struct failover *fo = &master->failover;
+    struct election *election = election_get(sim->judge, group, fo->epoch);
+    bool exempt = fo->forced && !fo->by_majority;
+
+    sim->stats.n_elected++;
+    if (!exempt && !election->exempt && election->winner >= 0 &&
+        election->winner != host->machine->id)
+        world_fail(sim, "S1: epoch %" PRIu64 " of %s elects %s and %s", fo->epoch,
+                   master->name, sim->nodes[election->winner].name,
+                   host->machine->name);
+    election->winner = host->machine->id;
+    election->exempt |= exempt;
+}
+
+static void check_selected(struct host *host, const struct master *master, int group,
+                           const char *text)
+{
+    struct sim *sim = host->sim;
+    char ip[64] = "";
+    int port = 0;
+
+    if (sscanf(text, "slave %*s %63s %d", ip, &port) != 2)
+        return;
+    int id = world_node_at(sim, ip, port);
+    if (id < 0 || sim->nodes[id].redis == NULL || sim->nodes[id].redis->group != group) {
+        world_fail(sim, "S5: %s selects %s:%d which is not of %s", host->machine->name,
+                   ip, port, master->name);
+        return;
+    }
+    for (const struct node *node = master->replicas; node != NULL;
+         node = node->hh.next) {
+        if (node->addr.port != port || strcmp(node->addr.ip, ip) != 0)
+            continue;
+        if (node->priority == 0 || node->s_down)
+            world_fail(sim, "S5: %s selects %s: %s", host->machine->name,
+                       sim->nodes[id].name,
+                       node->s_down ? "it is sdown" : "its priority is 0");
+    }
+}
+
+/* The group an event is about: "master <name> ..." or "... @ <name> ...". */
+static int check_event_group(const struct sim *sim, const char *text)
+{
+    const char *at = strstr(text, " @ ");
+
+    if (at != NULL)
+        at += 3;
+    else if (strncmp(text, "master ", 7) == 0)
+        at = text + 7;
+    else
+        return -1;
+    return check_group_named(sim, at, strcspn(at, " "));
+}
+
+static void check_tilt(struct host *host, const struct core_action *action)
+{
+    static const char *const forbidden[] = {
+        "+sdown",         "-sdown",          "+odown",           "-odown",
+        "+try-failover",  "+elected-leader", "+selected-slave",  "+promoted-slave",
+        "+failover-end",  "+slave-reconf-sent", "+convert-to-slave",
+        "+fix-slave-config",
+    };
+
+    if (action->type == CORE_AC_SEND &&
+        memmem(action->send.bytes, action->send.len, "SLAVEOF", 7) != NULL)
+        world_fail(host->sim, "S7: %s reconfigures a server in TILT",
+                   host->machine->name);
+    if (action->type != CORE_AC_EVENT)
+        return;
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+        if (strcmp(action->event.channel, forbidden[i]) == 0)
+            world_fail(host->sim, "S7: %s emits %s in TILT", host->machine->name,
+                       forbidden[i]);
+}
+
+static void check_event(struct host *host, const struct core_action *action)
+{
+    struct sim_statistics *stats = &host->sim->stats;
+    const char *channel = action->event.channel;
+    int group = check_event_group(host->sim, action->event.text);
+    const struct master *master = group >= 0 ? host_master(host, group) : NULL;
+
+    stats->n_switches += strcmp(channel, "+switch-master") == 0;
+    stats->n_tilts += strcmp(channel, "+tilt") == 0;
+    stats->n_aborts_votes += strcmp(channel, "-failover-abort-not-elected") == 0;
+    stats->n_aborts_replica += strcmp(channel, "-failover-abort-no-good-slave") == 0;
+    stats->n_aborts_timeout += strcmp(channel, "-failover-abort-slave-timeout") == 0;
+    if (master == NULL)
+        return;
+    if (strcmp(channel, "+try-failover") == 0)
+        check_try(host, master, group);
+    else if (strcmp(channel, "+elected-leader") == 0)
+        check_elected(host, master, group);
+    else if (strcmp(channel, "+selected-slave") == 0)
+        check_selected(host, master, group, action->event.text);
+    else if (strcmp(channel, "+odown") == 0 && host->sim->judge->odown_at[group] < 0)
+        host->sim->judge->odown_at[group] = host->sim->now;
+}
+
+void check_action(struct host *host, bool was_tilt, const struct core_action *action)
+{
+    if (host->sim->judge->is_off)
+        return;
+    if (was_tilt && host->core->tilt)
+        check_tilt(host, action);
+    if (action->type == CORE_AC_EVENT)
+        check_event(host, action);
+}
+
+void check_started(struct host *host)
+{
+    struct sim *sim = host->sim;
+    struct told *told = &sim->judge->told[host->machine->id];
+
+    sim->stats.n_restarts += host->n_starts > 1;
+    if (told->run_id[0] != '\0' && strcmp(told->run_id, host->id) != 0)
+        world_fail(sim, "S9: %s comes back with another run id", host->machine->name);
+}
+
+/* -------------------------------------------------------------------- states ----- */
+
+void check_state(struct sim *sim)
+{
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        if (host == NULL || host->core == NULL)
+            continue;
+        core_check(host->core);
+        for (int g = 0; g < sim->n_groups && !sim->judge->is_off; g++) {
+            const struct master *master = host_master(host, g);
+            if (master == NULL)
+                continue;
+            const struct node *node = master_address_node(master);
+            int id = world_node_at(sim, node->addr.ip, node->addr.port);
+            if (id < 0 || (sim->judge->allowed[g] >> id & 1) == 0)
+                world_fail(sim, "S6: %s sends clients of %s to %s:%d", sim->nodes[i].name,
+                           master->name, node->addr.ip, node->addr.port);
+        }
+    }
+}
+
+static bool follows(const struct redis *redis, const struct redis *master)
+{
+    return redis == master || redis_follows(redis, master);
+}
+
+const char *check_agreement(struct sim *sim, uint32_t set, int group, int *master)
+{
+    uint64_t epoch = 0;
+    int agreed = -1;
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        if (host == NULL || (set >> i & 1) == 0)
+            continue;
+        const struct master *m = host_master(host, group);
+        if (m == NULL)
+            return "a sentinel does not run";
+        if (m->failover.state != FO_NONE)
+            return "a failover is under way";
+        if (m->current->s_down)
+            return "the master is down";
+        int node = world_node_at(sim, m->current->addr.ip, m->current->addr.port);
+        if (agreed >= 0 && (node != agreed || m->config_epoch != epoch))
+            return "sentinels disagree";
+        agreed = node;
+        epoch = m->config_epoch;
+    }
+    if (master != NULL)
+        *master = agreed;
+    const struct redis *redis = agreed >= 0 ? sim->nodes[agreed].redis : NULL;
+    if (redis == NULL || !redis_is_running(redis) || !redis_is_master(redis))
+        return "the master they name is none";
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct redis *replica = sim->nodes[i].redis;
+        if (replica != NULL && replica->group == group && (set >> i & 1) != 0 &&
+            redis_is_running(replica) && !follows(replica, redis))
+            return "a replica follows another";
+    }
+    return NULL;
+}

@@ -1,0 +1,53 @@
+/*
+ * check.h - what the judges remember.
+ */
+#ifndef TESTS_SIM_CHECK_H
+#define TESTS_SIM_CHECK_H
+
+#include "tests/sim/world.h"
+
+/* A vote that left a sentinel. */
+struct vote {
+    int sentinel, group;
+    uint64_t epoch;
+    char leader[RUN_ID_CAP];
+};
+
+struct election {
+    int group;
+    uint64_t epoch;
+    int winner;   /* node id; -1 none yet */
+    int promoted; /* told SLAVEOF NO ONE; -1 none yet */
+    int n_candidates;
+    bool exempt;
+};
+
+/* What a sentinel has told the world about itself. */
+struct told {
+    char run_id[RUN_ID_CAP];
+    uint64_t current_epoch;
+    uint64_t config_epoch[SIM_GROUPS_MAX];
+};
+
+struct judge {
+    bool is_off; /* scenarios with forged messages */
+    struct vote *votes;
+    size_t n_votes;
+    struct election *elections;
+    size_t n_elections;
+    struct told told[SIM_NODES_MAX];
+    uint32_t allowed[SIM_GROUPS_MAX]; /* servers clients may be sent to */
+    /* by sentinel and server: last valid reply to a PING; end of the last silence that
+     * was longer than down-after, -1 none */
+    int64_t valid_at[SIM_NODES_MAX][SIM_NODES_MAX];
+    int64_t silence_end[SIM_NODES_MAX][SIM_NODES_MAX];
+    int64_t told_at[SIM_NODES_MAX]; /* last SLAVEOF NO ONE */
+    int n_told[SIM_NODES_MAX];
+    uint64_t told_epoch[SIM_GROUPS_MAX];
+    int64_t odown_at[SIM_GROUPS_MAX]; /* first +odown since it was set to -1 */
+    struct resp_request parser;
+};
+
+int check_group_named(const struct sim *sim, const char *name, size_t len);
+
+#endif

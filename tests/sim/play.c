@@ -1,0 +1,340 @@
+/*
+ * play.c - one seed from beginning to end.
+ *
+ * 1. Quiet: everybody finds everybody.
+ * 2. Faults of all the kinds drawn; nothing wrong may happen (check.c).
+ * 3. A majority of the sentinels and all servers are healed, what else is broken stays
+ *    so. They must come to agree (L2).
+ * 4. The masters die for good, perhaps with some replicas. Others must be promoted in
+ *    bounded time (L1), and all that live must follow (L2).
+ */
+#include "tests/sim/check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define QUIET_MS 13000
+#define QUIET_MAX_MS 60000
+#define STEP_MS 50
+
+/* L1: from the death of a master to agreement about the next, beyond the greatest
+ * down-after. Elections that are split again and again are the rare long ones. */
+#define L1_MS 15000
+
+static node_set all_nodes(const struct sim *sim)
+{
+    return (UINT32_C(1) << sim->n_nodes) - 1;
+}
+
+static int n_servers_of(const struct sim *sim, int group)
+{
+    int n = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++)
+        n += sim->nodes[i].redis != NULL && sim->nodes[i].redis->group == group;
+    return n;
+}
+
+static int n_sentinels(const struct sim *sim)
+{
+    int n = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++)
+        n += sim->nodes[i].host != NULL;
+    return n;
+}
+
+/* Does each sentinel of |set| know all servers of all groups, as usable? */
+static bool everybody_is_known(const struct sim *sim, node_set set, bool usable)
+{
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        if (host == NULL || (set >> i & 1) == 0)
+            continue;
+        for (int g = 0; g < sim->n_groups; g++) {
+            const struct master *master = host_master(host, g);
+            if (master == NULL ||
+                (int)HASH_COUNT(master->replicas) < n_servers_of(sim, g) - 1 ||
+                (int)HASH_COUNT(master->voters) < n_sentinels(sim) - 1)
+                return false;
+            for (const struct node *n = master->replicas; usable && n != NULL;
+                 n = n->hh.next)
+                if (n->s_down || !n->link->cmd.up || n->role != ROLE_REPLICA ||
+                    !n->reported_link_up)
+                    return false;
+        }
+    }
+    return true;
+}
+
+static const char *disagreement(struct sim *sim, node_set set)
+{
+    for (int g = 0; g < sim->n_groups; g++) {
+        const char *why = check_agreement(sim, set, g, NULL);
+        if (why != NULL)
+            return why;
+    }
+    return NULL;
+}
+
+static bool play_quiet(struct sim *sim)
+{
+    if (!sim_run(sim, QUIET_MS))
+        return false;
+    while (!everybody_is_known(sim, all_nodes(sim), true)) {
+        if (sim->now > QUIET_MAX_MS) {
+            world_fail(sim, "L0: not everybody is known after %d s",
+                       QUIET_MAX_MS / 1000);
+            return false;
+        }
+        if (!sim_run(sim, 500))
+            return false;
+    }
+    return true;
+}
+
+/* ----------------------------------------------------------------- healing ------- */
+
+/* A random set of sentinels that can decide, and all servers. */
+static node_set draw_majority(struct sim *sim)
+{
+    struct rng *rng = &sim->world_rng;
+    int n = n_sentinels(sim), wanted = n / 2 + 1;
+    node_set set = 0;
+
+    for (int g = 0; g < sim->n_groups; g++)
+        if (sim->groups[g].quorum > wanted)
+            wanted = sim->groups[g].quorum;
+    wanted = (int)rng_between(rng, wanted, n);
+    for (int i = 0; i < sim->n_nodes; i++)
+        if (sim->nodes[i].redis != NULL)
+            set |= UINT32_C(1) << i;
+    while (wanted > 0) {
+        int i = (int)rng_below(rng, (uint32_t)sim->n_nodes);
+        if (sim->nodes[i].host == NULL || (set >> i & 1) != 0)
+            continue;
+        set |= UINT32_C(1) << i;
+        wanted--;
+    }
+    return set;
+}
+
+/* Those that are not healed: dead, or cut off with whatever is wrong with them. */
+static void bury_others(struct sim *sim, node_set set)
+{
+    for (int i = 0; i < sim->n_nodes; i++) {
+        if ((set >> i & 1) != 0)
+            continue;
+        if (rng_chance(&sim->world_rng, 1, 2))
+            host_crash(sim->nodes[i].host);
+        else
+            faults_isolate(sim, i, true);
+        world_note(sim, "%s stays out", sim->nodes[i].name);
+    }
+}
+
+/* The slowest rules that may still be at work when all is healed: TILT, the pause after
+ * a failed failover and a whole one, replicas led back one INFO later. */
+static int64_t settle_bound(const struct sim *sim)
+{
+    int64_t longest = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        for (int g = 0; g < sim->n_groups; g++) {
+            const struct master *m =
+                sim->nodes[i].host != NULL ? host_master(sim->nodes[i].host, g) : NULL;
+            if (m != NULL && m->failover_timeout_ms > longest)
+                longest = m->failover_timeout_ms;
+        }
+    }
+    return 30000 + 3 * longest + 60000;
+}
+
+/* Selection refuses replicas that lost their master long ago (behaviour.md 14, number
+ * 31): then nothing can be promoted, whatever is healed. */
+static bool is_hopeless(const struct sim *sim, node_set set, int group)
+{
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        const struct master *m = host != NULL ? host_master(host, group) : NULL;
+        if (m == NULL || (set >> i & 1) == 0)
+            continue;
+        if (!m->current->s_down)
+            return false;
+        int64_t now = host->core->now;
+        for (const struct node *n = m->replicas; n != NULL; n = n->hh.next)
+            if (n->priority != 0 && n->link_down_ms <= now - m->current->s_down_at +
+                                                           10 * m->down_after_ms)
+                return false;
+    }
+    return true;
+}
+
+static bool play_heal(struct sim *sim, node_set set)
+{
+    int64_t bound = settle_bound(sim), since = sim->now;
+    const char *why;
+
+    faults_stop(sim);
+    bury_others(sim, set);
+    faults_heal(sim, set);
+    world_note(sim, "healed");
+    while ((why = disagreement(sim, set)) != NULL || !everybody_is_known(sim, set, true)) {
+        if (sim->now - since > bound) {
+            for (int g = 0; g < sim->n_groups; g++)
+                if (check_agreement(sim, set, g, NULL) != NULL &&
+                    is_hopeless(sim, set, g)) {
+                    sim->stats.n_hopeless++;
+                    return false;
+                }
+            world_fail(sim, "L2: %" PRId64 " s after healing: %s", bound / 1000,
+                       why != NULL ? why : "not everybody is known");
+            return false;
+        }
+        if (!sim_run(sim, STEP_MS))
+            return false;
+    }
+    sim->stats.settle_ms = sim->now - since;
+    return true;
+}
+
+/* -------------------------------------------------------------- last phase ------- */
+
+struct death {
+    int master; /* node that dies; -1: this group is left in peace */
+    int64_t at, down_after_ms;
+};
+
+static int n_promotable(const struct sim *sim, node_set set, int group, int master)
+{
+    int n = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct redis *redis = sim->nodes[i].redis;
+        n += redis != NULL && redis->group == group && i != master &&
+             (set >> i & 1) != 0 && redis->priority != 0;
+    }
+    return n;
+}
+
+static void end_server(struct sim *sim, int node)
+{
+    struct redis *redis = sim->nodes[node].redis;
+    uint32_t how = rng_below(&sim->world_rng, 4);
+
+    world_note(sim, "%s dies for good", redis->machine->name);
+    if (how == 0)
+        redis->machine->off = true;
+    if (how <= 1)
+        redis_crash(redis);
+    else if (how == 2)
+        world_freeze(sim, node);
+    else
+        faults_isolate(sim, node, true);
+}
+
+static void kill_master(struct sim *sim, node_set *set, int group, struct death *death)
+{
+    int master = -1;
+
+    death->master = -1;
+    if (check_agreement(sim, *set, group, &master) != NULL ||
+        n_promotable(sim, *set, group, master) == 0)
+        return;
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct redis *redis = sim->nodes[i].redis;
+        const struct host *host = sim->nodes[i].host;
+        if (host != NULL && (*set >> i & 1) != 0 &&
+            host_master(host, group)->down_after_ms > death->down_after_ms)
+            death->down_after_ms = host_master(host, group)->down_after_ms;
+        if (redis == NULL || redis->group != group || i == master ||
+            !rng_chance(&sim->world_rng, 1, 3))
+            continue;
+        if (redis->priority == 0 || n_promotable(sim, *set, group, master) > 1) {
+            *set &= ~(UINT32_C(1) << i);
+            end_server(sim, i);
+        }
+    }
+    *set &= ~(UINT32_C(1) << master);
+    death->master = master;
+    death->at = sim->now;
+    sim->judge->odown_at[group] = -1;
+    end_server(sim, master);
+}
+
+static void note_promotion(struct sim *sim, int group, const struct death *death)
+{
+    struct sim_statistics *stats = &sim->stats;
+
+    if (stats->detect_ms[group] < 0 && sim->judge->odown_at[group] >= 0)
+        stats->detect_ms[group] = sim->judge->odown_at[group] - death->at;
+    if (stats->promoted_ms[group] >= 0)
+        return;
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct redis *redis = sim->nodes[i].redis;
+        if (redis != NULL && redis->group == group && redis->promoted_at > death->at)
+            stats->promoted_ms[group] = redis->promoted_at - death->at;
+    }
+}
+
+static bool play_deaths(struct sim *sim, node_set set)
+{
+    struct death deaths[SIM_GROUPS_MAX] = {0};
+    struct sim_statistics *stats = &sim->stats;
+    int n_open = 0;
+
+    for (int g = 0; g < sim->n_groups; g++) {
+        kill_master(sim, &set, g, &deaths[g]);
+        n_open += deaths[g].master >= 0;
+        if (!sim_run(sim, rng_chance(&sim->world_rng, 1, 2) ? 0 : 100))
+            return false;
+    }
+    while (n_open > 0) {
+        if (!sim_run(sim, STEP_MS))
+            return false;
+        n_open = 0;
+        for (int g = 0; g < sim->n_groups; g++) {
+            const struct death *death = &deaths[g];
+            int master = -1;
+            if (death->master < 0 || stats->agreed_ms[g] >= 0)
+                continue;
+            note_promotion(sim, g, death);
+            const char *why = check_agreement(sim, set, g, &master);
+            if (why == NULL && master != death->master) {
+                stats->agreed_ms[g] = sim->now - death->at;
+                continue;
+            }
+            n_open++;
+            if (sim->now - death->at > death->down_after_ms + L1_MS) {
+                world_fail(sim, "L1: %s has no new master after %" PRId64 " ms: %s",
+                           sim->groups[g].name, sim->now - death->at,
+                           why != NULL ? why : "they name the dead one");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool sim_play(struct sim *sim)
+{
+    struct sim_statistics *stats = &sim->stats;
+
+    stats->n_groups = sim->n_groups;
+    for (int g = 0; g < SIM_GROUPS_MAX; g++)
+        stats->promoted_ms[g] = stats->agreed_ms[g] = stats->detect_ms[g] = -1;
+    if (!play_quiet(sim))
+        return false;
+    world_note(sim, "faults begin");
+    faults_start(sim, sim->now + sim->options.horizon_ms);
+    if (!sim_run(sim, sim->options.horizon_ms))
+        return false;
+    node_set set = draw_majority(sim);
+    if (!play_heal(sim, set))
+        return !sim->failed;
+    if (!sim_run(sim, 3000) || !play_deaths(sim, set))
+        return !sim->failed;
+    bool ok = sim_run(sim, 2000);
+    stats->virtual_ms = sim->now;
+    return ok;
+}

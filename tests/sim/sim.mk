@@ -1,0 +1,11 @@
+# The simulator. SEEDS=1-5000 JOBS=2 FLAGS="--statistics"
+SEEDS ?= 1-2000
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+
+$(BUILD)/sim: $(BUILD)/tests/sim/main.o $(BUILD)/sim.a $(BUILD)/tests/lib/reply.o \
+              $(ARCHIVES)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
+
+sim: $(BUILD)/sim ## simulated clusters under faults: SEEDS=1-2000 JOBS=n FLAGS=...
+	$(Q)$(BUILD)/sim --seeds $(SEEDS) --jobs $(JOBS) --statistics $(FLAGS)
