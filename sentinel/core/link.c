@@ -132,7 +132,7 @@ static bool link_can_dial(const struct link *link)
 static void link_rearm(struct core *core, struct link *link)
 {
     int64_t at = CORE_NEVER;
-    bool want_sub = link->node != NULL;
+    bool want_sub = link->node != NULL && link->cmd.up; /* see link_dial() */
 
     if (link->cmd.up)
         at = min_i64(at, link->ping_due_at);
