@@ -49,6 +49,7 @@ $(SENTINEL): $(call objects,sentinel/main.c) $(RUNTIME) $(ARCHIVES)
 $(BUILD)/common.a: $(COMMON)
 $(BUILD)/core.a: $(CORE)
 $(BUILD)/conf.a: $(CONF)
+$(BUILD)/runtime.a: $(RUNTIME)
 $(BUILD)/server.a: $(SERVER)
 $(BUILD)/sim.a: $(SIM)
 $(BUILD)/%.a:
@@ -60,7 +61,7 @@ $(BUILD)/%.o: %.c | have-libs
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) $(if $(filter tests/%,$<),$(CHECK_CFLAGS)) -c -o $@ $<
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(TESTLIB) $(ARCHIVES)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(TESTLIB) $(BUILD)/runtime.a $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(PKG_LIBS) $(CHECK_LIBS) -lpthread $(LDFLAGS)
@@ -84,7 +85,7 @@ demo: ## a failover with real servers, shown step by step
 
 test: ## everything: unit, scenario, simulation (TEST_SEEDS), integration
 	@.ci/deps all
-	@$(PYTHON) tests/summary.py --make "$(MAKE)" $(STAGES)
+	@TEST_SEEDS=$(TEST_SEEDS) $(PYTHON) tests/summary.py --make "$(MAKE)" $(STAGES)
 
 check: ## quick: unit, scenario, CHECK_SEEDS seeds, example, layers, tidy
 	@$(MAKE) --no-print-directory unit scenario examples layers tidy
