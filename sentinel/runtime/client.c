@@ -7,12 +7,12 @@
 #include "common/mem.h"
 #include "sentinel/runtime/runtime.h"
 
+#include "common/hash.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <utlist.h>
 
 #define CLIENT_NAME_CAP 160 /* of "ip:port"; "path:0" has a path of at most 107 */
 

@@ -9,7 +9,7 @@
 #include "common/addr.h"
 #include "common/assert.h"
 #include "common/mem.h"
-#include "sentinel/runtime/reply.h"
+#include "sentinel/runtime/replies.h"
 #include "sentinel/runtime/runtime.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ struct conn {
     uint64_t dial;
     struct stream *stream;
     struct buf out;
-    struct reply_reader reader;
+    struct replies replies;
     struct conn_expect *expect; /* a ring */
     size_t expect_first, n_expect, expect_cap;
     bool reading; /* conn_on_bytes() is on the stack */
@@ -90,7 +90,7 @@ bool conn_is_current(const struct runtime *rt, struct slot_id link, enum link_ch
 
 static void conn_free(struct conn *conn)
 {
-    reply_release(&conn->reader);
+    replies_release(&conn->replies);
     buf_release(&conn->out);
     mem_free(conn->expect);
     mem_free(conn);
@@ -226,12 +226,12 @@ static void conn_on_bytes(struct stream *stream, const char *bytes, size_t len)
     struct conn *conn = stream->owner;
     struct error err;
     const char *problem = NULL;
-    int status = reply_feed(&conn->reader, bytes, len, &err);
+    int status = replies_feed(&conn->replies, bytes, len, &err);
 
     conn->reading = true;
     while (status == 0 && problem == NULL && !conn->closed) {
         const struct resp_value *value;
-        status = reply_next(&conn->reader, &value, &err);
+        status = replies_next(&conn->replies, &value, &err);
         if (status == 0)
             problem = conn_on_reply(conn, value);
     }
@@ -279,7 +279,7 @@ void conn_open(struct runtime *rt, const struct core_action *action)
     conn->chan = chan;
     conn->dial = at->dial;
     conn->stream = stream;
-    reply_init(&conn->reader);
+    replies_init(&conn->replies);
     stream_own(stream, &conn_events, conn, &conn->out);
     at->conn = conn;
     rt->conns.n++;

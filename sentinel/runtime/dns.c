@@ -11,11 +11,11 @@
 #include "common/mem.h"
 #include "sentinel/runtime/runtime.h"
 
+#include "common/hash.h"
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <uthash.h>
 
 #define DNS_GOOD_MS 1000
 #define DNS_BAD_MS 500 /* how long a failure is remembered */

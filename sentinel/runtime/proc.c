@@ -8,10 +8,10 @@
 #include "common/mem.h"
 #include "sentinel/runtime/runtime.h"
 
+#include "common/hash.h"
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-#include <utlist.h>
 
 /* What a shell's child would end with if its script cannot be executed. */
 #define PROC_EXEC_FAILED 2

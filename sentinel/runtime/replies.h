@@ -1,12 +1,12 @@
 /*
- * reply.h - what servers answer to us, parsed by hiredis's redisReader straight into
+ * replies.h - what servers answer to us, parsed by hiredis's redisReader straight into
  * struct resp_value trees.
  *
  * The other side may be anything, so all is bounded: the bytes of a reply, its
  * elements, and how deep they nest.
  */
-#ifndef SENTINEL_RUNTIME_REPLY_H
-#define SENTINEL_RUNTIME_REPLY_H
+#ifndef SENTINEL_RUNTIME_REPLIES_H
+#define SENTINEL_RUNTIME_REPLIES_H
 
 #include "common/arena.h"
 #include "common/err.h"
@@ -14,13 +14,14 @@
 
 #include <stddef.h>
 
-#define REPLY_BYTES_MAX ((size_t)16 << 20)
-#define REPLY_ITEMS_MAX 65536
-#define REPLY_DEPTH_MAX 7
+#define REPLIES_BYTES_MAX ((size_t)16 << 20)
+#define REPLIES_LINE_MAX ((size_t)64 << 10)
+#define REPLIES_ITEMS_MAX 65536
+#define REPLIES_DEPTH_MAX 7
 
 struct redisReader;
 
-struct reply_reader {
+struct replies {
     struct redisReader *reader;
     struct arena arena;  /* of the reply being read, or last returned */
     size_t n_items;      /* in it */
@@ -28,17 +29,17 @@ struct reply_reader {
     const char *refused; /* why a part of it was refused; NULL if none was */
 };
 
-void reply_init(struct reply_reader *reader);
-void reply_release(struct reply_reader *reader);
+void replies_init(struct replies *replies);
+void replies_release(struct replies *replies);
 
 /* Returns 0; ERR_LIMIT or ERR_SYNTAX with a reason in |err|: then the connection is
  * of no use any more. */
-int reply_feed(struct reply_reader *reader, const char *bytes, size_t len,
-               struct error *err);
+int replies_feed(struct replies *replies, const char *bytes, size_t len,
+                 struct error *err);
 
 /* The next complete reply in |value|, valid until the next call; ERR_MORE if there is
- * none; otherwise as reply_feed(). */
-int reply_next(struct reply_reader *reader, const struct resp_value **value,
-               struct error *err);
+ * none; otherwise as replies_feed(). */
+int replies_next(struct replies *replies, const struct resp_value **value,
+                 struct error *err);
 
 #endif
