@@ -10,6 +10,7 @@ static void check_link(const struct core *core, const struct link *link)
     ASSERT(slots_get(&core->links, link->id) == link);
     ASSERT((link->node != NULL) != (link->peer != NULL));
     ASSERT_CMP(link->n_in_flight, >=, 0);
+    ASSERT(link->cmd.up || link->ping_pending_at != CORE_NEVER);
     ASSERT(!(link->cmd.up && link->cmd.dialling));
     ASSERT(!(link->sub.up && link->sub.dialling));
     if (link->node != NULL) {

@@ -8,20 +8,11 @@
 /* Opinions older than this many ask periods do not count. */
 #define OPINION_PERIODS 5
 
-/* Since when |link| has been silent in the sense of behaviour.md 6.1; CORE_NEVER: it is
- * not silent. */
-static int64_t link_silent_since(const struct link *link)
-{
-    if (link->ping_pending_at != CORE_NEVER)
-        return link->ping_pending_at;
-    return link->cmd.up ? CORE_NEVER : link->avail_at;
-}
-
+/* Silence is counted from the first PING without an acceptable answer, or from the loss
+ * of the connection (link.c), over any number of connections. */
 static int64_t link_down_at(const struct link *link, int64_t down_after_ms)
 {
-    int64_t since = link_silent_since(link);
-
-    return since == CORE_NEVER ? CORE_NEVER : time_after(since, down_after_ms + 1);
+    return time_after(link->ping_pending_at, down_after_ms + 1);
 }
 
 int64_t detect_next(const struct core *core, const struct node *node)
@@ -48,11 +39,11 @@ static void node_becomes_down(struct core *core, struct node *node)
 
     emit_node(core, LOG_LVL_WARNING, "+sdown", node, NULL);
     if (node->link->ping_pending_at != CORE_NEVER)
-        emit_note(core, "PING unanswered for %" PRId64 " ms",
+        emit_note(core, "%s for %" PRId64 " ms",
+                  node->link->cmd.up ? "PING unanswered" : "no connection",
                   core->now - node->link->ping_pending_at);
     else
-        emit_note(core, "no connection, last PONG %" PRId64 " ms ago",
-                  core->now - node->link->avail_at);
+        emit_note(core, "role or run id is not what it should be");
     node->s_down = true;
     node->s_down_at = core->now;
     node->link->n_down++;
@@ -124,7 +115,7 @@ void detect_voter(struct core *core, struct voter *voter)
 
 void detect_link(struct core *core, struct link *link)
 {
-    bool silent = link_silent_since(link) != CORE_NEVER;
+    bool silent = link->ping_pending_at != CORE_NEVER;
     struct voter *voter;
 
     if (link->node != NULL) {
@@ -166,6 +157,7 @@ void detect_master(struct core *core, struct master *master)
                     "#quorum %" PRId64 "/%" PRId64, n, master->quorum);
         master->o_down = true;
         master->o_down_at = core->now;
+        failover_take_turn(core, master);
     } else if (!down && master->o_down) {
         emit_master(core, LOG_LVL_WARNING, "-odown", master, NULL);
         master->o_down = false;

@@ -10,6 +10,10 @@
 #define RETRY_DOUBLINGS_MAX 6
 /* The same when somebody may have won without our knowing: time to hear from it. */
 #define RETRY_UNSURE_MS 150
+/* All sentinels see a killed server die in the same millisecond. They take turns: the
+ * one with the least run id starts at once, the others this much later each, which is
+ * enough for its request to arrive first. */
+#define TURN_MS 10
 /* Waiting for INFO that is under way, when a choice exists and when none does. */
 #define SELECT_IMPROVE_MS 100
 #define SELECT_HOPE_MS 1000
@@ -339,6 +343,18 @@ static void elect_deadline(struct core *core, struct master *master, struct node
         lose(core, master, result == VOTE_OTHER_WON ? result : VOTE_SPLIT, &count);
     else if (fo->forced && fo->asked && core->now >= fo->start_at + FORCED_ASK_MS)
         count_forced(core, master, result, &count, true);
+}
+
+void failover_take_turn(struct core *core, struct master *master)
+{
+    struct failover *fo = &master->failover;
+    int64_t rank = 0;
+
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        if (v->peer->link->cmd.up && !v->s_down &&
+            strcmp(v->peer->run_id, core->myid) < 0)
+            rank++;
+    fo->retry_at = max_i64(fo->retry_at, core->now + rank * TURN_MS);
 }
 
 void failover_await(struct core *core, struct master *master, const char *candidate)

@@ -279,6 +279,8 @@ void failover_input(struct core *core, struct master *master, enum failover_inpu
 int64_t failover_deadline(const struct core *core, const struct master *master);
 void failover_reset(struct core *core, struct master *master);
 bool failover_in_progress(const struct master *master);
+/* The master has become odown: when may we start, so that not all do at once? */
+void failover_take_turn(struct core *core, struct master *master);
 /* We have given our vote to |candidate|: let it work. */
 void failover_await(struct core *core, struct master *master, const char *candidate);
 /* The candidate of that name was found dead. */

@@ -55,6 +55,16 @@ struct link *link_new(struct core *core, struct node *node, struct peer *peer)
     return link;
 }
 
+/* Silence begins when the connection is lost: it was alive until then, and a PING that
+ * cannot be sent is a PING without answer. */
+static void link_lost_cmd(struct core *core, struct link *link)
+{
+    link->n_in_flight = 0;
+    link->local_ip[0] = '\0';
+    if (link->ping_pending_at == CORE_NEVER)
+        link->ping_pending_at = core->now;
+}
+
 static void link_close_chan(struct core *core, struct link *link, enum link_chan which)
 {
     struct chan *chan = link_chan(link, which);
@@ -66,8 +76,7 @@ static void link_close_chan(struct core *core, struct link *link, enum link_chan
     action->close.chan = which;
     chan->up = chan->dialling = false;
     if (which == LINK_CMD) {
-        link->n_in_flight = 0;
-        link->local_ip[0] = '\0';
+        link_lost_cmd(core, link);
         if (link->node != NULL)
             node_on_down(core, link->node);
         else
@@ -267,8 +276,7 @@ void link_on_down(struct core *core, struct link *link, enum link_chan which,
     else if (link->peer->voters != NULL)
         emit_voter(core, LOG_LVL_DEBUG, event, link->peer->voters, "#%s", reason);
     if (which == LINK_CMD) {
-        link->n_in_flight = 0;
-        link->local_ip[0] = '\0';
+        link_lost_cmd(core, link);
         if (link->node != NULL)
             node_on_down(core, link->node);
         else

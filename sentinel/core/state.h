@@ -9,20 +9,12 @@
 #define SENTINEL_CORE_STATE_H
 
 #include "common/addr.h"
-#include "common/assert.h"
 #include "common/buf.h"
+#include "common/hash.h"
 #include "common/heap.h"
-#include "common/mem.h"
 #include "common/rng.h"
 #include "common/slots.h"
 #include "sentinel/core/core.h"
-
-/* Out of memory ends the process, as everywhere (mem.h). */
-#define uthash_malloc(size) mem_array(1, (size))
-#define uthash_free(ptr, size) mem_free(ptr)
-#define uthash_fatal(message) ASSERT(!message)
-#include <uthash.h>
-#include <utlist.h>
 
 enum timer_kind {
     TIMER_PULSE,      /* program: notices stalls, every CORE_PULSE_MS */
