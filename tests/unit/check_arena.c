@@ -72,6 +72,12 @@ START_TEST(printf_of_every_length)
         ck_assert_str_eq(after, "after");
     }
     arena_release(&arena);
+
+    for (int len = 0; len < 200; len++) {
+        arena_alloc(&arena, 4000);
+        ck_assert_uint_eq(strlen(arena_printf(&arena, "%*s", len, "")), (size_t)len);
+        arena_release(&arena);
+    }
 }
 END_TEST
 

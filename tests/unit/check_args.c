@@ -75,6 +75,9 @@ START_TEST(lines_and_their_words)
         ck_assert_str_eq(show_split(lines[i][0], strlen(lines[i][0])), lines[i][1]);
     ck_assert_str_eq(show_split("a\0b c", 5), "<a{00}b><c>");
     ck_assert_str_eq(show_split(NULL, 0), "");
+    /* What lies behind the line is not looked at. */
+    ck_assert_str_eq(show_split("\"\\x41\"", 4), "unbalanced");
+    ck_assert_str_eq(show_split("\"a\"b", 3), "<a>");
 }
 END_TEST
 

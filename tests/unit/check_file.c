@@ -439,6 +439,13 @@ START_TEST(root_keeps_the_owner)
         put(path, OLD, 0640);
         fail_each_call(OLD, EIO, &sentences);
         expect_sentences(&sentences, expected);
+
+        /* Root of a container without that right still saves. */
+        put(path, OLD, 0640);
+        ck_assert_int_eq(chown(path, OTHER_ID, OTHER_ID + 1), 0);
+        fail_each_call(OLD, EPERM, &sentences);
+        ck_assert_ptr_null(strstr(buf_text(&sentences), "chown"));
+        buf_release(&sentences);
     }
     remove_dir();
 }

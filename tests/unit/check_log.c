@@ -247,6 +247,11 @@ START_TEST(rotation_needs_no_signal)
     log_line(LOG_LVL_NOTICE, "two");
     ck_assert_str_eq(messages(old_path), "one|");
     ck_assert_str_eq(messages(path), "two|");
+    /* Also if whoever rotates puts a new file there. */
+    ck_assert_int_eq(rename(path, old_path), 0);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    log_line(LOG_LVL_NOTICE, "two and a half");
+    ck_assert_str_eq(messages(path), "two and a half|");
     /* Nor does removal. */
     unlink(path);
     log_line(LOG_LVL_NOTICE, "three");

@@ -285,19 +285,66 @@ START_TEST(pipelining_is_linear)
 }
 END_TEST
 
+/* The same while more arrives all the time: 3 TB. */
+START_TEST(moving_is_linear)
+{
+    struct resp_request rq = {0};
+    static const char ping[] = "*1\r\n$4\r\nPING\r\n";
+    const size_t len = sizeof ping - 1;
+    const size_t n = 200000;
+    size_t n_right = 0;
+
+    for (size_t i = 0; i < n; i++)
+        resp_request_feed(&rq, ping, len);
+    for (size_t i = 0; i < 5 * n; i++) {
+        if (resp_request_next(&rq, &resp_limits_default, NULL) == 0)
+            n_right += strcmp(rq.args[0].str, "PING") == 0;
+        resp_request_feed(&rq, ping, len);
+    }
+    ck_assert_uint_eq(n_right, 5 * n);
+    /* What is done with does not pile up either. */
+    ck_assert_uint_lt(rq.in.len, 3 * n * len);
+    resp_request_release(&rq);
+}
+END_TEST
+
+/* Looking for the end from the start each time would look at 2 TB. */
+START_TEST(long_lines_are_linear)
+{
+    struct resp_request rq = {0};
+    struct resp_limits limits = resp_limits_default;
+    bool is_waiting = true;
+
+    limits.inline_max = 4 * 1024 * 1024;
+    for (size_t i = 0; i < limits.inline_max; i += 4) {
+        resp_request_feed(&rq, "0123", 4);
+        is_waiting = is_waiting && resp_request_next(&rq, &limits, NULL) == ERR_MORE;
+    }
+    ck_assert(is_waiting);
+    resp_request_feed(&rq, "\n", 1);
+    ck_assert_int_eq(resp_request_next(&rq, &limits, NULL), 0);
+    ck_assert_uint_eq(rq.args[0].len, limits.inline_max);
+    resp_request_release(&rq);
+}
+END_TEST
+
 /* Starting again with each piece would look at 15 GB here. */
 START_TEST(waiting_is_linear)
 {
     struct resp_request rq = {0};
     char piece[16];
     const size_t n_args = 64 * 1024;
+    bool is_waiting = true;
+
     memset(piece, 0, sizeof piece);
     snprintf(piece, sizeof piece, "*%zu\r\n", n_args + 1);
     resp_request_feed(&rq, piece, strlen(piece));
     for (size_t i = 0; i < n_args; i++) {
         resp_request_feed(&rq, "$1\r\nx\r\n", 7);
-        ck_assert_int_eq(resp_request_next(&rq, &resp_limits_default, NULL), ERR_MORE);
+        is_waiting = is_waiting &&
+                     resp_request_next(&rq, &resp_limits_default, NULL) == ERR_MORE;
     }
+    ck_assert(is_waiting);
     resp_request_feed(&rq, "$1\r\nx\r\n", 7);
     ck_assert_int_eq(resp_request_next(&rq, &resp_limits_default, NULL), 0);
     ck_assert_uint_eq(rq.n_args, n_args + 1);
@@ -326,7 +373,8 @@ START_TEST(feeding_does_not_take_arguments_away)
 {
     struct resp_request rq = {0};
     static const char more[5000];
-    const char *requests = "*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n";
+    const char *requests = "PING long enough to make it worth moving the "
+                           "rest\r\n*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n";
 
     resp_request_feed(&rq, requests, strlen(requests));
     ck_assert_int_eq(resp_request_next(&rq, &resp_limits_default, NULL), 0);
@@ -385,6 +433,8 @@ Suite *make_suite(void)
     tcase_add_loop_test(tc, pieces_make_no_difference, 0, 20);
     tcase_add_loop_test(tc, pieces_make_no_difference_to_errors, 0, 20);
     tcase_add_test(tc, pipelining_is_linear);
+    tcase_add_test(tc, moving_is_linear);
+    tcase_add_test(tc, long_lines_are_linear);
     tcase_add_test(tc, waiting_is_linear);
     tcase_add_test(tc, announced_sizes_cost_nothing);
     tcase_add_test(tc, feeding_does_not_take_arguments_away);
