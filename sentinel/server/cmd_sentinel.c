@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include <utlist.h>
+#include "common/hash.h"
 
 struct master *cmd_sentinel_master_arg(struct session *session,
                                        const struct resp_arg *name)

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uthash.h>
+#include "common/hash.h"
 
 /* A client that owes us this much reading is not served further requests until it has
  * taken some of it: a pipeline that is never read must not grow without limit. */

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include <utlist.h>
+#include "common/hash.h"
 
 #define PUBSUB_HELLO_CHANNEL "__sentinel__:hello"
 
