@@ -229,7 +229,7 @@ static bool cmd_client_list_ids(struct session *session, const struct resp_arg *
 {
     for (size_t i = 3; i < argc; i++) {
         int64_t id;
-        if (!args_int(argv[i].str, argv[i].len, &id) || id < 1) {
+        if (!args_int(argv[i].str, argv[i].len, &id)) {
             session_error(session, "ERR Invalid client ID");
             return false;
         }
@@ -384,13 +384,27 @@ void cmd_client_kill(struct session *session, const struct resp_arg *argv, size_
 /* ------------------------------------------------------- PAUSE, UNPAUSE, UNBLOCK ----
  */
 
+/* More arguments than PAUSE and UNBLOCK take, which their arity lets pass. */
+static bool cmd_client_has_excess(struct session *session, size_t argc,
+                                  const char *name)
+{
+    if (argc <= 4)
+        return false;
+    session_error(session,
+                  "ERR unknown subcommand or wrong number of arguments for '%s'. Try "
+                  "CLIENT HELP.",
+                  name);
+    return true;
+}
+
 void cmd_client_pause(struct session *session, const struct resp_arg *argv, size_t argc)
 {
     struct server *server = session->server;
     int64_t ms;
 
-    if (argc > 4 ||
-        (argc == 4 && !arg_is(&argv[3], "write") && !arg_is(&argv[3], "all"))) {
+    if (cmd_client_has_excess(session, argc, "pause"))
+        return;
+    if (argc == 4 && !arg_is(&argv[3], "write") && !arg_is(&argv[3], "all")) {
         session_error(session, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
@@ -422,8 +436,9 @@ void cmd_client_unblock(struct session *session, const struct resp_arg *argv,
 {
     int64_t id;
 
-    if (argc > 4 ||
-        (argc == 4 && !arg_is(&argv[3], "timeout") && !arg_is(&argv[3], "error")))
+    if (cmd_client_has_excess(session, argc, "unblock"))
+        return;
+    if (argc == 4 && !arg_is(&argv[3], "timeout") && !arg_is(&argv[3], "error"))
         session_error(session, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     else if (!args_int(argv[2].str, argv[2].len, &id))
         session_error(session, "ERR value is not an integer or out of range");
