@@ -37,7 +37,7 @@ LAYERS = {
          "sentinel/server/server.h", "sentinel/runtime/"], "-", ["check.h"]),
     "tests/sim": (
         ["common/", "sentinel/core/", "sentinel/conf/conf.h",
-         "sentinel/server/server.h", "tests/sim/"],
+         "sentinel/server/server.h", "tests/sim/", "tests/lib/"],
         "-", EVENT_LIBS + ["sys/socket.h"]),
     "tests/scenario": (
         ["common/", "sentinel/core/", "sentinel/conf/conf.h",
