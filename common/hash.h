@@ -12,7 +12,7 @@
 
 #define uthash_malloc(size) mem_array(1, (size))
 #define uthash_free(ptr, size) mem_free(ptr)
-#define uthash_fatal(message) ASSERT(!message)
+#define uthash_fatal(message) assert_fail(message, __FILE__, __LINE__, __func__)
 #include <uthash.h>
 #include <utlist.h>
 

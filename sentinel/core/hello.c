@@ -182,6 +182,32 @@ static void hello_adopt_config(struct core *core, struct master *master,
     addr_release(&addr);
 }
 
+/*
+ * Two configurations of one epoch that name different masters can come of failovers by
+ * hand in two halves of a divided network. Neither is newer, so by epochs alone the
+ * halves would disagree for ever (behaviour.md 14, number 23). If both servers really
+ * are masters the greater address wins; if ours has become a replica, theirs does.
+ */
+static bool hello_wins_tie(const struct core *core, const struct master *master,
+                           const struct hello *hello)
+{
+    const struct node *ours = master->current, *theirs = NULL;
+
+    if (hello->config_epoch != master->config_epoch || hello->config_epoch == 0 ||
+        failover_in_progress(master) || core->tilt ||
+        addr_is(&ours->addr, hello->host, hello->master_port))
+        return false;
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (addr_is(&n->addr, hello->host, hello->master_port))
+            theirs = n;
+    if (theirs == NULL || theirs->role != ROLE_MASTER || theirs->s_down)
+        return false;
+    if (ours->role == ROLE_REPLICA)
+        return true;
+    int order = strcmp(theirs->addr.ip, ours->addr.ip);
+    return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
+}
+
 void hello_on_text(struct core *core, const char *text, size_t len, bool from_pubsub)
 {
     struct hello hello;
@@ -224,7 +250,8 @@ void hello_on_text(struct core *core, const char *text, size_t len, bool from_pu
     voter->hello_at = core->now;
     if (hello.epoch > core->current_epoch)
         vote_raise_epoch(core, master, hello.epoch);
-    if (hello.config_epoch > master->config_epoch)
+    if (hello.config_epoch > master->config_epoch ||
+        hello_wins_tie(core, master, &hello))
         hello_adopt_config(core, master, voter, &hello);
 }
 

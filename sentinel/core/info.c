@@ -313,8 +313,11 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
     struct info *info;
 
     node_info_next(core, node);
-    if (value->type != RESP_BULK)
+    if (value->type != RESP_BULK) {
+        if (value->type != RESP_ERROR)
+            link_confused(core, node->link);
         return;
+    }
     info = mem_zalloc(sizeof(*info));
     info_parse(info, value->str, value->len);
     node->link_down_ms = info->link_down_ms;

@@ -131,6 +131,9 @@ void link_on_down(struct core *core, struct link *link, enum link_chan chan,
                   const char *reason);
 void link_on_timer(struct core *core, struct link *link);
 void link_on_pong(struct core *core, struct link *link, const struct resp_value *value);
+/* An answer of a kind its question cannot have: the two are out of step, and every
+ * later answer would be taken for another's. */
+void link_confused(struct core *core, struct link *link);
 void link_on_auth(struct core *core, struct link *link, const struct resp_value *value);
 void link_on_subscribed(struct core *core, struct link *link,
                         const struct resp_value *value);

@@ -309,6 +309,14 @@ static void link_recycle(struct core *core, struct link *link, enum link_chan wh
         link_close_chan(core, link, LINK_SUB);
 }
 
+void link_confused(struct core *core, struct link *link)
+{
+    link_recycle(core, link, LINK_CMD, "answers do not fit the questions");
+    link_backoff(core, link);
+    detect_link(core, link);
+    link_rearm(core, link);
+}
+
 void link_on_timer(struct core *core, struct link *link)
 {
     int64_t timeout = link_dial_timeout(link);
@@ -342,8 +350,10 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
     link->pong_at = core->now;
     link->ping_due_at =
         max_i64(link->ping_due_at, core->now + link->ping_period_ms / 2);
-    if (value->type != RESP_STATUS && value->type != RESP_ERROR)
+    if (value->type != RESP_STATUS && value->type != RESP_ERROR) {
+        link_confused(core, link);
         return;
+    }
     if (starts_with(value->str, "PONG") || starts_with(value->str, "LOADING") ||
         starts_with(value->str, "MASTERDOWN")) {
         link->avail_at = core->now;

@@ -177,5 +177,8 @@ enum vote_result vote_result(const struct core *core, const struct master *maste
         return VOTE_WON;
     if (count->best_other >= majority)
         return VOTE_OTHER_WON;
-    return count->for_us + count->unanswered < count->needed ? VOTE_SPLIT : VOTE_OPEN;
+    /* Whoever cannot be reached may still come back, and is waited for; but not when
+     * the ones that can be reached have given their votes to several candidates. */
+    uint32_t open = count->n_conflicts > 0 ? count->connected_open : count->unanswered;
+    return count->for_us + open < count->needed ? VOTE_SPLIT : VOTE_OPEN;
 }

@@ -285,7 +285,7 @@ void rig_reply(struct rig *rig, int port, const char *command, struct resp_value
         }
         return;
     }
-    ASSERT(!"no such command is waiting for a reply");
+    assert_fail("a command waits for this reply", __FILE__, __LINE__, __func__);
 }
 
 void rig_reply_text(struct rig *rig, int port, const char *command, enum resp_type type,
