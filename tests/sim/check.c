@@ -4,17 +4,16 @@
  * S1  For one master and epoch at most one sentinel is elected, and by that election at
  *     most one server is told to be master. A forced failover that went on without a
  *     majority is exempt: its operator asked for that.
- * S2  A sentinel votes at most once per master and epoch, also across crashes. Judged by
- *     what leaves the process: answers to vote requests, and its own requests.
- * S3  Epochs that left a process do not go back, also across crashes.
- * S4  No automatic failover begins unless a quorum of sentinels truly had no valid
- *     reply from the master for its down-after. The world knows who got which reply.
- * S5  No replica is selected that has priority 0, is down for the leader, or belongs to
- *     another group.
- * S6  Addresses for clients name a server that was configured, or promoted by us.
- * S7  In TILT nothing is decided; nothing leaves that must be on disk first and is not.
- * S8  core_check(), and the contract between the core and its driver.
- * S9  A sentinel can read the file it wrote, and keeps the run id it has told.
+ * S2  A sentinel votes at most once per master and epoch, also across crashes. Judged
+ * by what leaves the process: answers to vote requests, and its own requests. S3 Epochs
+ * that left a process do not go back, also across crashes. S4  No automatic failover
+ * begins unless a quorum of sentinels truly had no valid reply from the master for its
+ * down-after. The world knows who got which reply. S5  No replica is selected that has
+ * priority 0, is down for the leader, or belongs to another group. S6  Addresses for
+ * clients name a server that was configured, or promoted by us. S7  In TILT nothing is
+ * decided; nothing leaves that must be on disk first and is not. S8  core_check(), and
+ * the contract between the core and its driver. S9  A sentinel can read the file it
+ * wrote, and keeps the run id it has told.
  */
 #include "tests/sim/check.h"
 
@@ -74,8 +73,8 @@ static struct election *election_get(struct judge *judge, int group, uint64_t ep
     for (size_t i = judge->n_elections; i-- > 0;)
         if (judge->elections[i].group == group && judge->elections[i].epoch == epoch)
             return &judge->elections[i];
-    judge->elections = mem_resize(judge->elections, judge->n_elections + 1,
-                                  sizeof(*judge->elections));
+    judge->elections =
+        mem_resize(judge->elections, judge->n_elections + 1, sizeof(*judge->elections));
     struct election *election = &judge->elections[judge->n_elections++];
     memset(election, 0, sizeof(*election));
     election->group = group;
@@ -112,8 +111,7 @@ static void check_vote(struct host *host, int group, uint64_t epoch, const char 
                        vote->leader);
         return;
     }
-    judge->votes =
-        mem_resize(judge->votes, judge->n_votes + 1, sizeof(*judge->votes));
+    judge->votes = mem_resize(judge->votes, judge->n_votes + 1, sizeof(*judge->votes));
     struct vote *vote = &judge->votes[judge->n_votes++];
     vote->sentinel = id;
     vote->group = group;
@@ -158,8 +156,7 @@ static void check_hello(struct host *host, const char *payload)
                    payload);
         return;
     }
-    int group =
-        check_group_named(sim, field[4], (size_t)(field[5] - field[4]) - 1);
+    int group = check_group_named(sim, field[4], (size_t)(field[5] - field[4]) - 1);
     if (told->run_id[0] != '\0' && memcmp(told->run_id, field[2], RUN_ID_LEN) != 0)
         world_fail(sim, "S9: %s changes its run id", host->machine->name);
     memcpy(told->run_id, field[2], RUN_ID_LEN);
@@ -289,6 +286,7 @@ static void check_try(struct host *host, const struct master *master, int group)
     int64_t window = EVIDENCE_MS;
     int n_silent = 0;
 
+    sim->judge->tried_forced[machine->id][group] = master->failover.forced;
     struct election *election = election_get(sim->judge, group, master->failover.epoch);
     election->n_candidates++;
     sim->stats.n_elections += election->n_candidates == 1;
@@ -317,7 +315,9 @@ static void check_elected(struct host *host, const struct master *master, int gr
     struct sim *sim = host->sim;
     const struct failover *fo = &master->failover;
     struct election *election = election_get(sim->judge, group, fo->epoch);
-    bool exempt = fo->forced && !fo->by_majority;
+    /* An attempt that was given up in the same step has lost its flags. */
+    bool forced = sim->judge->tried_forced[host->machine->id][group];
+    bool exempt = forced && !fo->by_majority;
 
     sim->stats.n_elected++;
     if (!exempt && !election->exempt && election->winner >= 0 &&
@@ -339,7 +339,8 @@ static void check_selected(struct host *host, const struct master *master, int g
     if (sscanf(text, "slave %*s %63s %d", ip, &port) != 2)
         return;
     int id = world_node_at(sim, ip, port);
-    if (id < 0 || sim->nodes[id].redis == NULL || sim->nodes[id].redis->group != group) {
+    if (id < 0 || sim->nodes[id].redis == NULL ||
+        sim->nodes[id].redis->group != group) {
         world_fail(sim, "S5: %s selects %s:%d which is not of %s", host->machine->name,
                    ip, port, master->name);
         return;
@@ -372,9 +373,17 @@ static int check_event_group(const struct sim *sim, const char *text)
 static void check_tilt(struct host *host, const struct core_action *action)
 {
     static const char *const forbidden[] = {
-        "+sdown",         "-sdown",          "+odown",           "-odown",
-        "+try-failover",  "+elected-leader", "+selected-slave",  "+promoted-slave",
-        "+failover-end",  "+slave-reconf-sent", "+convert-to-slave",
+        "+sdown",
+        "-sdown",
+        "+odown",
+        "-odown",
+        "+try-failover",
+        "+elected-leader",
+        "+selected-slave",
+        "+promoted-slave",
+        "+failover-end",
+        "+slave-reconf-sent",
+        "+convert-to-slave",
         "+fix-slave-config",
     };
 
@@ -450,8 +459,9 @@ void check_state(struct sim *sim)
             const struct node *node = master_address_node(master);
             int id = world_node_at(sim, node->addr.ip, node->addr.port);
             if (id < 0 || (sim->judge->allowed[g] >> id & 1) == 0)
-                world_fail(sim, "S6: %s sends clients of %s to %s:%d", sim->nodes[i].name,
-                           master->name, node->addr.ip, node->addr.port);
+                world_fail(sim, "S6: %s sends clients of %s to %s:%d",
+                           sim->nodes[i].name, master->name, node->addr.ip,
+                           node->addr.port);
         }
     }
 }
@@ -461,7 +471,26 @@ static bool follows(const struct redis *redis, const struct redis *master)
     return redis == master || redis_follows(redis, master);
 }
 
-const char *check_agreement(struct sim *sim, uint32_t set, int group, int *master)
+bool check_is_known(const struct sim *sim, node_set set, int node, bool by_all)
+{
+    const struct machine *machine = &sim->nodes[node];
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        const struct master *m =
+            host != NULL ? host_master(host, machine->redis->group) : NULL;
+        if (m == NULL || (set >> i & 1) == 0)
+            continue;
+        bool found = addr_is(&m->current->addr, machine->ip, machine->port);
+        for (const struct node *n = m->replicas; n != NULL && !found; n = n->hh.next)
+            found = addr_is(&n->addr, machine->ip, machine->port);
+        if (found != by_all)
+            return found;
+    }
+    return by_all;
+}
+
+const char *check_agreement(struct sim *sim, node_set set, int group, int *master)
 {
     uint64_t epoch = 0;
     int agreed = -1;
@@ -473,6 +502,8 @@ const char *check_agreement(struct sim *sim, uint32_t set, int group, int *maste
         const struct master *m = host_master(host, group);
         if (m == NULL)
             return "a sentinel does not run";
+        if (host->core->tilt)
+            return "a sentinel is in TILT";
         if (m->failover.state != FO_NONE)
             return "a failover is under way";
         if (m->current->s_down)
@@ -491,7 +522,8 @@ const char *check_agreement(struct sim *sim, uint32_t set, int group, int *maste
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct redis *replica = sim->nodes[i].redis;
         if (replica != NULL && replica->group == group && (set >> i & 1) != 0 &&
-            redis_is_running(replica) && !follows(replica, redis))
+            redis_is_running(replica) && !follows(replica, redis) &&
+            check_is_known(sim, set, i, false))
             return "a replica follows another";
     }
     return NULL;

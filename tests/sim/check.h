@@ -44,6 +44,7 @@ struct judge {
     int64_t told_at[SIM_NODES_MAX]; /* last SLAVEOF NO ONE */
     int n_told[SIM_NODES_MAX];
     uint64_t told_epoch[SIM_GROUPS_MAX];
+    bool tried_forced[SIM_NODES_MAX][SIM_GROUPS_MAX]; /* the last attempt was */
     int64_t odown_at[SIM_GROUPS_MAX]; /* first +odown since it was set to -1 */
     struct resp_request parser;
 };

@@ -213,8 +213,8 @@ static void fault_kill(struct sim *sim, struct rng *rng)
 {
     struct host *host = pick_host(sim, rng);
     bool off = rng_chance(rng, 1, 4);
-    int64_t ms = rng_chance(rng, 1, 2) ? rng_between(rng, 1, 500)
-                                       : rng_between(rng, 500, 20000);
+    int64_t ms =
+        rng_chance(rng, 1, 2) ? rng_between(rng, 1, 500) : rng_between(rng, 500, 20000);
 
     world_note(sim, "kill %s%s", host->machine->name, off ? ", power off" : "");
     if (off)
@@ -356,8 +356,8 @@ static void fault_reset(struct sim *sim, struct rng *rng)
 
 static void fault_set(struct sim *sim, struct rng *rng)
 {
-    static const char *const options[] = {
-        "down-after-milliseconds", "failover-timeout", "parallel-syncs", "quorum"};
+    static const char *const options[] = {"down-after-milliseconds", "failover-timeout",
+                                          "parallel-syncs", "quorum"};
     static const int64_t low[] = {400, 2000, 1, 1}, high[] = {6000, 30000, 4, 2};
     struct host *host = pick_host(sim, rng);
     struct group *group = &sim->groups[rng_below(rng, (uint32_t)sim->n_groups)];
@@ -393,17 +393,28 @@ static void fault_query(struct sim *sim, struct rng *rng)
 typedef void fault_begin(struct sim *sim, struct rng *rng);
 
 static fault_begin *const fault_begins[FAULT_N] = {
-    [FAULT_CRASH] = fault_crash,     [FAULT_REBOOT] = fault_reboot,
-    [FAULT_HANG] = fault_hang,       [FAULT_LOADING] = fault_loading,
-    [FAULT_BUSY] = fault_busy,       [FAULT_GARBAGE] = fault_garbage,
-    [FAULT_REFUSE] = fault_refuse,   [FAULT_ROLE] = fault_role,
-    [FAULT_KILL] = fault_kill,       [FAULT_STALL] = fault_stall,
-    [FAULT_PARTITION] = fault_partition, [FAULT_ISOLATE] = fault_isolate,
-    [FAULT_ONEWAY] = fault_oneway,   [FAULT_FLAP] = fault_flap,
-    [FAULT_SLOW] = fault_slow,       [FAULT_CLOCK] = fault_clock,
-    [FAULT_DISK] = fault_disk,       [FAULT_MANUAL] = fault_manual,
-    [FAULT_TWICE] = fault_twice,     [FAULT_RESET] = fault_reset,
-    [FAULT_SET] = fault_set,         [FAULT_QUERY] = fault_query,
+    [FAULT_CRASH] = fault_crash,
+    [FAULT_REBOOT] = fault_reboot,
+    [FAULT_HANG] = fault_hang,
+    [FAULT_LOADING] = fault_loading,
+    [FAULT_BUSY] = fault_busy,
+    [FAULT_GARBAGE] = fault_garbage,
+    [FAULT_REFUSE] = fault_refuse,
+    [FAULT_ROLE] = fault_role,
+    [FAULT_KILL] = fault_kill,
+    [FAULT_STALL] = fault_stall,
+    [FAULT_PARTITION] = fault_partition,
+    [FAULT_ISOLATE] = fault_isolate,
+    [FAULT_ONEWAY] = fault_oneway,
+    [FAULT_FLAP] = fault_flap,
+    [FAULT_SLOW] = fault_slow,
+    [FAULT_CLOCK] = fault_clock,
+    [FAULT_DISK] = fault_disk,
+    [FAULT_MANUAL] = fault_manual,
+    [FAULT_TWICE] = fault_twice,
+    [FAULT_RESET] = fault_reset,
+    [FAULT_SET] = fault_set,
+    [FAULT_QUERY] = fault_query,
 };
 
 static int64_t fault_pause(struct sim *sim, enum fault_kind kind)

@@ -391,8 +391,8 @@ void host_start(struct host *host)
     host->conf = conf_new();
     host->core = core_new(((uint64_t)rng_next(&host->rng) << 32) ^ ++host->n_starts);
     host->actions = core_actions_new();
-    int rc = conf_read_main_text(host->conf, buf_text(&host->disk), host->disk.len,
-                                 &error);
+    int rc =
+        conf_read_main_text(host->conf, buf_text(&host->disk), host->disk.len, &error);
     if (rc == 0)
         rc = conf_apply(host->conf, host->core, &error);
     if (rc != 0) {

@@ -313,7 +313,8 @@ void host_flush(struct host *host)
 {
     struct client *client, *next;
 
-    DL_FOREACH_SAFE (host->clients, client, next) {
+    DL_FOREACH_SAFE(host->clients, client, next)
+    {
         if (!client->awake)
             continue;
         client->awake = false;

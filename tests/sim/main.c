@@ -39,10 +39,11 @@ struct report {
 
 static void usage(void)
 {
-    fputs("usage: sim [--seeds A-B | --seed N] [--jobs N] [--trace] [--hash] [--twice]\n"
-          "           [--statistics] [--shrink] [--without kind,kind] [--horizon MS]\n"
-          "           [--sentinels N] [--groups N] [--servers N] [--check-every N]\n",
-          stderr);
+    fputs(
+        "usage: sim [--seeds A-B | --seed N] [--jobs N] [--trace] [--hash] [--twice]\n"
+        "           [--statistics] [--shrink] [--without kind,kind] [--horizon MS]\n"
+        "           [--sentinels N] [--groups N] [--servers N] [--check-every N]\n",
+        stderr);
     exit(2);
 }
 
@@ -51,9 +52,10 @@ static void usage(void)
 static void print_line(void *ctx, int64_t at, const char *who, enum sim_line kind,
                        const char *text)
 {
-    static const char *const marks[] = {
-        [SIM_LINE_EVENT] = ">", [SIM_LINE_LOG] = ":", [SIM_LINE_NOTE] = " ",
-        [SIM_LINE_WORLD] = "--"};
+    static const char *const marks[] = {[SIM_LINE_EVENT] = ">",
+                                        [SIM_LINE_LOG] = ":",
+                                        [SIM_LINE_NOTE] = " ",
+                                        [SIM_LINE_WORLD] = "--"};
 
     (void)ctx;
     printf("[%8" PRId64 "] %-3s%s %s\n", at, who, marks[kind], text);
@@ -234,6 +236,7 @@ static void totals_add(struct totals *totals, const struct report *report)
     sum->n_tilts += s->n_tilts;
     sum->n_restarts += s->n_restarts;
     sum->n_hopeless += s->n_hopeless;
+    sum->n_torn += s->n_torn;
     samples_add(&totals->settle, s->settle_ms);
     for (int g = 0; g < s->n_groups && g < 4; g++) {
         samples_add(&totals->detect, s->detect_ms[g]);
@@ -254,9 +257,9 @@ static void totals_print(struct totals *totals)
            s->n_elections, s->n_contested, s->n_elected, s->n_promotions,
            s->n_switches);
     printf("  aborts: not elected %u, no good replica %u, replica too slow %u; tilts "
-           "%u, restarts %u, hopeless %u\n",
+           "%u, restarts %u, hopeless %u (torn %u)\n",
            s->n_aborts_votes, s->n_aborts_replica, s->n_aborts_timeout, s->n_tilts,
-           s->n_restarts, s->n_hopeless);
+           s->n_restarts, s->n_hopeless, s->n_torn);
     samples_print("master dead to +odown", &totals->detect);
     samples_print("master dead to next one promoted", &totals->promoted);
     samples_print("master dead to all agreed", &totals->agreed);
@@ -298,7 +301,8 @@ static void print_failure(const struct cli *cli, const struct report *report)
 }
 
 /* Keeps |change| if the seed still breaks the same rule. */
-static bool shrink_try(struct cli *cli, const struct cli *changed, const char *violation)
+static bool shrink_try(struct cli *cli, const struct cli *changed,
+                       const char *violation)
 {
     struct report report;
     struct cli quiet = *changed;
@@ -485,8 +489,10 @@ static bool parse_flag(struct cli *cli, const char *word)
     const struct {
         const char *name;
         bool *flag;
-    } flags[] = {{"--trace", &cli->trace},   {"--hash", &cli->hash},
-                 {"--twice", &cli->twice},   {"--statistics", &cli->statistics},
+    } flags[] = {{"--trace", &cli->trace},
+                 {"--hash", &cli->hash},
+                 {"--twice", &cli->twice},
+                 {"--statistics", &cli->statistics},
                  {"--shrink", &cli->shrink}};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -534,7 +540,7 @@ static void parse(struct cli *cli, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.first = 1, .last = 200, .n_jobs = 1};
+    struct cli cli = {.first = 1, .last = 200, .n_jobs = 1, .options.check_every = 64};
     static struct totals totals;
 
     (void)argc;

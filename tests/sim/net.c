@@ -257,7 +257,8 @@ void net_process_gone(struct sim *sim, int node)
 {
     struct conn *conn, *next;
 
-    DL_FOREACH_SAFE (sim->conn_list, conn, next) {
+    DL_FOREACH_SAFE(sim->conn_list, conn, next)
+    {
         for (int end = 0; end < 2; end++) {
             if (conn->node[end] != node || !conn->open[end])
                 continue;

@@ -35,17 +35,28 @@ static int n_servers_of(const struct sim *sim, int group)
     return n;
 }
 
-static int n_sentinels(const struct sim *sim)
+static int n_sentinels_in(const struct sim *sim, node_set set)
 {
     int n = 0;
 
     for (int i = 0; i < sim->n_nodes; i++)
-        n += sim->nodes[i].host != NULL;
+        n += sim->nodes[i].host != NULL && (set >> i & 1) != 0;
     return n;
 }
 
-/* Does each sentinel of |set| know all servers of all groups, as usable? */
-static bool everybody_is_known(const struct sim *sim, node_set set, bool usable)
+/* How many servers of |group| and sentinels must each sentinel of |set| know? After
+ * SENTINEL RESET it cannot know of servers that follow nobody it knows. */
+static bool knows_enough(const struct sim *sim, node_set set, const struct master *m,
+                         int group, bool quiet)
+{
+    bool was_reset = !quiet && (sim->faults >> FAULT_RESET & 1) != 0;
+
+    return (int)HASH_COUNT(m->voters) >= n_sentinels_in(sim, set) - 1 &&
+           (was_reset || (int)HASH_COUNT(m->replicas) >= n_servers_of(sim, group) - 1);
+}
+
+/* Does each sentinel of |set| know everybody, as usable? */
+static bool everybody_is_known(const struct sim *sim, node_set set, bool quiet)
 {
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
@@ -53,12 +64,9 @@ static bool everybody_is_known(const struct sim *sim, node_set set, bool usable)
             continue;
         for (int g = 0; g < sim->n_groups; g++) {
             const struct master *master = host_master(host, g);
-            if (master == NULL ||
-                (int)HASH_COUNT(master->replicas) < n_servers_of(sim, g) - 1 ||
-                (int)HASH_COUNT(master->voters) < n_sentinels(sim) - 1)
+            if (master == NULL || !knows_enough(sim, set, master, g, quiet))
                 return false;
-            for (const struct node *n = master->replicas; usable && n != NULL;
-                 n = n->hh.next)
+            for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
                 if (n->s_down || !n->link->cmd.up || n->role != ROLE_REPLICA ||
                     !n->reported_link_up)
                     return false;
@@ -75,6 +83,37 @@ static const char *disagreement(struct sim *sim, node_set set)
             return why;
     }
     return NULL;
+}
+
+/* What everybody thinks, into the trace: the last lines before a violation. */
+static void describe(struct sim *sim, node_set set)
+{
+    for (int g = 0; sim->options.sink != NULL && g < sim->n_groups; g++) {
+        for (int i = 0; i < sim->n_nodes; i++) {
+            const struct host *host = sim->nodes[i].host;
+            const struct redis *redis = sim->nodes[i].redis;
+            const struct master *m = host != NULL ? host_master(host, g) : NULL;
+            if (redis != NULL && redis->group == g)
+                world_note(sim, "  %s is %s %s, up %d frozen %d, link %d",
+                           redis->machine->name,
+                           redis_is_master(redis) ? "a master" : "a replica of",
+                           redis->master_host, redis->machine->up,
+                           redis->machine->frozen, (int)redis->repl);
+            if (m == NULL || (set >> i & 1) == 0)
+                continue;
+            world_note(sim, "  %s: %s is %s epoch %d, down %d%d, %s%s",
+                       sim->nodes[i].name, m->name, m->current->addr.ip,
+                       (int)m->config_epoch, m->current->s_down, m->o_down,
+                       failover_state_name(m->failover.state),
+                       host->core->tilt ? ", tilt" : "");
+            for (const struct node *n = m->replicas; n != NULL; n = n->hh.next)
+                world_note(sim,
+                           "     %s role %d link %d/%d down %d, of %s:%d for %d ms",
+                           n->name, (int)n->role, n->link->cmd.up, n->link->n_in_flight,
+                           n->s_down, n->reported_host, n->reported_port,
+                           (int)n->link_down_ms);
+        }
+    }
 }
 
 static bool play_quiet(struct sim *sim)
@@ -99,7 +138,7 @@ static bool play_quiet(struct sim *sim)
 static node_set draw_majority(struct sim *sim)
 {
     struct rng *rng = &sim->world_rng;
-    int n = n_sentinels(sim), wanted = n / 2 + 1;
+    int n = n_sentinels_in(sim, all_nodes(sim)), wanted = n / 2 + 1;
     node_set set = 0;
 
     for (int g = 0; g < sim->n_groups; g++)
@@ -163,11 +202,47 @@ static bool is_hopeless(const struct sim *sim, node_set set, int group)
             return false;
         int64_t now = host->core->now;
         for (const struct node *n = m->replicas; n != NULL; n = n->hh.next)
-            if (n->priority != 0 && n->link_down_ms <= now - m->current->s_down_at +
-                                                           10 * m->down_after_ms)
+            if (n->priority != 0 &&
+                n->link_down_ms <= now - m->current->s_down_at + 10 * m->down_after_ms)
                 return false;
     }
     return true;
+}
+
+/* Sentinels that were all made to forget each other, and sit at different masters, have
+ * no way to meet again: that is why RESET is to be given one by one. */
+static bool is_estranged(const struct sim *sim, node_set set, int group)
+{
+    if ((sim->faults >> FAULT_RESET & 1) == 0)
+        return false;
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        const struct master *m = host != NULL ? host_master(host, group) : NULL;
+        if (m != NULL && (set >> i & 1) != 0 &&
+            (int)HASH_COUNT(m->voters) < n_sentinels_in(sim, set) - 1)
+            return true;
+    }
+    return false;
+}
+
+/* Two promotions by one config epoch: possible only by forced failovers that had no
+ * majority, and by RESET in the middle of one. Nothing says who is right. */
+static bool is_torn(const struct sim *sim, node_set set, int group)
+{
+    const struct master *first = NULL;
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        const struct master *m = host != NULL ? host_master(host, group) : NULL;
+        if (m == NULL || (set >> i & 1) == 0)
+            continue;
+        if (first == NULL)
+            first = m;
+        if (first->config_epoch == m->config_epoch &&
+            !addr_equal(&first->current->addr, &m->current->addr))
+            return true;
+    }
+    return false;
 }
 
 static bool play_heal(struct sim *sim, node_set set)
@@ -179,14 +254,18 @@ static bool play_heal(struct sim *sim, node_set set)
     bury_others(sim, set);
     faults_heal(sim, set);
     world_note(sim, "healed");
-    while ((why = disagreement(sim, set)) != NULL || !everybody_is_known(sim, set, true)) {
+    while ((why = disagreement(sim, set)) != NULL ||
+           !everybody_is_known(sim, set, false)) {
         if (sim->now - since > bound) {
             for (int g = 0; g < sim->n_groups; g++)
                 if (check_agreement(sim, set, g, NULL) != NULL &&
-                    is_hopeless(sim, set, g)) {
+                    (is_hopeless(sim, set, g) || is_estranged(sim, set, g) ||
+                     is_torn(sim, set, g))) {
                     sim->stats.n_hopeless++;
+                    sim->stats.n_torn += is_torn(sim, set, g);
                     return false;
                 }
+            describe(sim, set);
             world_fail(sim, "L2: %" PRId64 " s after healing: %s", bound / 1000,
                        why != NULL ? why : "not everybody is known");
             return false;
@@ -212,7 +291,8 @@ static int n_promotable(const struct sim *sim, node_set set, int group, int mast
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct redis *redis = sim->nodes[i].redis;
         n += redis != NULL && redis->group == group && i != master &&
-             (set >> i & 1) != 0 && redis->priority != 0;
+             (set >> i & 1) != 0 && redis->priority != 0 &&
+             check_is_known(sim, set, i, true);
     }
     return n;
 }
@@ -306,6 +386,7 @@ static bool play_deaths(struct sim *sim, node_set set)
             }
             n_open++;
             if (sim->now - death->at > death->down_after_ms + L1_MS) {
+                describe(sim, set);
                 world_fail(sim, "L1: %s has no new master after %" PRId64 " ms: %s",
                            sim->groups[g].name, sim->now - death->at,
                            why != NULL ? why : "they name the dead one");

@@ -123,8 +123,8 @@ static void redis_refresh(struct redis *redis)
     if (redis->repl == REPL_NONE || master == NULL)
         return;
     bool lost = redis->repl_master_gen != master->repl_gen;
-    bool silent = !redis_paths(redis, master) || master->machine->off ||
-                  master->machine->frozen;
+    bool silent =
+        !redis_paths(redis, master) || master->machine->off || master->machine->frozen;
     if (!silent && (lost || !master->machine->up)) {
         redis_link_set(redis, REPL_NONE);
     } else if (silent && redis->repl == REPL_SYNC) {
@@ -160,8 +160,7 @@ static void redis_cron(struct sim *sim, struct entry *entry)
 
 void redis_set_master(struct redis *redis, const char *host, int port)
 {
-    bool is_same =
-        port == redis->master_port && strcmp(host, redis->master_host) == 0;
+    bool is_same = port == redis->master_port && strcmp(host, redis->master_host) == 0;
 
     if (is_same)
         return;

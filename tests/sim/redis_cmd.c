@@ -39,12 +39,11 @@ static void redis_info_replicas(const struct redis *redis, struct buf *out)
                 continue;
             n += pass == 0;
             if (pass == 1)
-                buf_printf(out,
-                           "slave%d:ip=%s,port=%d,state=%s,offset=%" PRId64
-                           ",lag=%d\r\n",
-                           index++, sim->nodes[i].ip, sim->nodes[i].port,
-                           replica->repl == REPL_SYNC ? "wait_bgsave" : "online",
-                           redis_offset(replica), replica->repl == REPL_UP ? 0 : 1);
+                buf_printf(
+                    out, "slave%d:ip=%s,port=%d,state=%s,offset=%" PRId64 ",lag=%d\r\n",
+                    index++, sim->nodes[i].ip, sim->nodes[i].port,
+                    replica->repl == REPL_SYNC ? "wait_bgsave" : "online",
+                    redis_offset(replica), replica->repl == REPL_UP ? 0 : 1);
         }
     }
 }
@@ -111,9 +110,9 @@ void redis_drop_clients(struct redis *redis, const struct redis_client *except,
 {
     struct redis_client *client, *next;
 
-    DL_FOREACH_SAFE (redis->clients, client, next)
-        if (client != except && client->subscribed == subscribed)
-            redis_client_drop(client);
+    DL_FOREACH_SAFE(redis->clients, client, next)
+    if (client != except && client->subscribed == subscribed)
+        redis_client_drop(client);
 }
 
 static void redis_publish(struct redis *redis, const char *payload, size_t len,
@@ -123,7 +122,8 @@ static void redis_publish(struct redis *redis, const char *payload, size_t len,
     struct redis_client *client;
     struct buf out = {0};
 
-    DL_FOREACH (redis->clients, client) {
+    DL_FOREACH(redis->clients, client)
+    {
         struct conn *conn = net_conn(sim, client->conn);
         if (!client->subscribed || conn == NULL)
             continue;
@@ -161,8 +161,8 @@ static void cmd_client(struct redis_client *client, const struct words *words,
         return;
     }
     bool pubsub = word_is(words, 3, "pubsub");
-    DL_FOREACH_SAFE (client->redis->clients, other, next)
-        n += other != client && other->subscribed == pubsub;
+    DL_FOREACH_SAFE(client->redis->clients, other, next)
+    n += other != client && other->subscribed == pubsub;
     redis_drop_clients(client->redis, client, pubsub);
     resp_int(out, n);
 }
@@ -222,8 +222,8 @@ static void redis_execute(struct redis_client *client, const struct words *words
         resp_bulk(out, info.data, info.len);
         buf_release(&info);
     } else if (word_is(words, 0, "PUBLISH") && words->n == 3) {
-        redis_publish(redis, words->at[2].str, words->at[2].len,
-                      redis_is_master(redis), 0);
+        redis_publish(redis, words->at[2].str, words->at[2].len, redis_is_master(redis),
+                      0);
         resp_int(out, 1);
     } else if (word_is(words, 0, "SUBSCRIBE") && words->n == 2) {
         cmd_subscribe(client, words, out);
@@ -334,7 +334,8 @@ static void redis_command(struct redis_client *client, const struct words *words
 {
     struct redis *redis = client->redis;
 
-    if (redis->garbage && !word_is(words, 0, "SUBSCRIBE")) {
+    if (redis->garbage && !word_is(words, 0, "SUBSCRIBE") &&
+        !word_is(words, 0, "AUTH")) {
         redis_garbage(redis, out);
         return;
     }

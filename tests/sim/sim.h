@@ -89,7 +89,8 @@ struct sim_statistics {
     int n_groups;
     int64_t promoted_ms[4], agreed_ms[4], detect_ms[4];
     uint32_t n_hopeless; /* nothing that may be promoted was left */
-    int64_t settle_ms; /* from the healing of the majority to agreement */
+    uint32_t n_torn;     /* of those: one config epoch, two addresses */
+    int64_t settle_ms;   /* from the healing of the majority to agreement */
 };
 
 struct sim *sim_new(const struct sim_options *options);

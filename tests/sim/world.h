@@ -29,7 +29,7 @@ typedef void entry_fire(struct sim *sim, struct entry *entry);
 struct entry {
     struct heap_node node;
     entry_fire *fire;
-    int owner;            /* the process that must handle it; -1: nobody in particular */
+    int owner; /* the process that must handle it; -1: nobody in particular */
     uint32_t incarnation; /* of that process: later ones do not get it */
     struct slot_id conn;
     int64_t a, b;
@@ -64,7 +64,7 @@ struct machine {
     bool off;             /* the machine has no power: packets vanish */
     bool frozen;          /* the process gets no time */
     uint32_t incarnation; /* of the process */
-    struct entry *waiting, **waiting_tail; /* for a frozen process, in order */
+    struct entry *waiting, **waiting_tail;  /* for a frozen process, in order */
     int64_t froze_at, thawed_at, frozen_ms; /* the last time */
     struct redis *redis;
     struct host *host;
@@ -113,7 +113,7 @@ void net_send(struct sim *sim, struct conn *conn, int from_end, const char *byte
 void net_close(struct sim *sim, struct conn *conn, int end);
 /* The process of |node| is gone: the kernel resets what it had. */
 void net_process_gone(struct sim *sim, int node);
-bool net_path(const struct sim *sim, int from, int to); /* is it open? */
+bool net_path(const struct sim *sim, int from, int to);        /* is it open? */
 void net_block(struct sim *sim, int from, int to, bool block); /* counted */
 void net_unblock_all(struct sim *sim);
 int64_t net_latency(struct sim *sim, int from, int to);
@@ -157,11 +157,11 @@ struct redis {
     uint32_t repl_gen; /* replicas of an earlier generation have lost their link */
     enum repl_state repl;
     uint32_t repl_master_gen;
-    int64_t repl_at;         /* of the present state */
-    int64_t repl_down_at;    /* -1: never had a link to this master */
-    int64_t offset;          /* at offset_at */
+    int64_t repl_at;      /* of the present state */
+    int64_t repl_down_at; /* -1: never had a link to this master */
+    int64_t offset;       /* at offset_at */
     int64_t offset_at;
-    int64_t rate;  /* bytes written per second while master */
+    int64_t rate; /* bytes written per second while master */
     int64_t lag_ms;
     int64_t sync_ms;
     int64_t repl_timeout_ms;
@@ -331,6 +331,9 @@ void host_jobs_forget(struct host *host);
 
 /* ------------------------------------------------------- judges (check*.c) ------- */
 
+/* Which machines, as bits of node ids. */
+typedef uint32_t node_set;
+
 struct judge;
 struct judge *check_new(struct sim *sim);
 void check_free(struct judge *judge);
@@ -343,15 +346,14 @@ void check_started(struct host *host);
 /* Everything that is judged by looking at the states. */
 void check_state(struct sim *sim);
 void check_allow(struct sim *sim, int group, int node);
+/* Is the server |node| known to all (or to any) of the sentinels of |set|? */
+bool check_is_known(const struct sim *sim, node_set set, int node, bool by_all);
 /* The sentinels of |set| (bits of node ids) agree about |group|, all its live servers
  * follow. NULL, or why not. */
-const char *check_agreement(struct sim *sim, uint32_t set, int group, int *master);
+const char *check_agreement(struct sim *sim, node_set set, int group, int *master);
 bool check_was_told(const struct sim *sim, int group, int node, int64_t since);
 
 /* ------------------------------------------------------- faults (faults.c) ------- */
-
-/* Which machines, as bits of node ids. */
-typedef uint32_t node_set;
 
 void faults_start(struct sim *sim, int64_t until);
 /* No new faults, and those under way last for ever... */
