@@ -115,7 +115,7 @@ bench-failover: all stock ## time from +odown to the new address, next to stock 
 layers: ## the dependency rules: includes, and the symbols of the core
 	@$(PYTHON) tests/layers.py includes
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/layers HARDEN=-fno-pie OPT=-O2 \
-	  $(BUILD)/layers/core.a $(BUILD)/layers/common.a
+	  $(BUILD)/layers/core.a $(BUILD)/layers/common.a >/dev/null
 	@$(PYTHON) tests/layers.py symbols $(BUILD)/layers/core.a $(BUILD)/layers/common.a
 
 tidy: ## style: format, lengths, banned calls, disabled tests

@@ -2,8 +2,8 @@
 ends with one line for everything: "N passed, M failed".
 
 A stage is a make target. What it counts is read from its output: the summary lines of
-Check, and lines "N passed, M failed" or "N seeds, M failed". A stage that ends with an error without having
-counted a failure, or that counted nothing, is a failure itself.
+Check, and lines "N passed, M failed" or "N seeds, M failed". A stage that ends with an
+error without having counted a failure, or that counted nothing, is a failure itself.
 """
 
 import argparse
