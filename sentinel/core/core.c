@@ -116,11 +116,15 @@ static void on_node_reply(struct core *core, struct link *link, const struct tag
         break;
     case TAG_SLAVEOF:
         /* A server that refuses part of the transaction does nothing at all; say so in
-         * its own words, the time-outs do the rest. */
-        if (value->type == RESP_ERROR && event->reply.index > 0)
+         * its own words, once, the time-outs do the rest. */
+        if (value->type == RESP_ARRAY)
+            node->reconf_refused = false;
+        if (value->type == RESP_ERROR && !node->reconf_refused) {
+            node->reconf_refused = true;
             emit_log(core, LOG_LVL_WARNING,
                      "Reconfiguring %s was refused by the server: %s", node->name,
                      value->str);
+        }
         break;
     default:
         break;

@@ -186,7 +186,8 @@ static void hello_adopt_config(struct core *core, struct master *master,
  * Two configurations of one epoch that name different masters can come of failovers by
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
  * halves would disagree for ever (behaviour.md 14, number 23). If both servers really
- * are masters the greater address wins; if ours has become a replica, theirs does.
+ * are masters the greater address wins; if ours has become a replica, of theirs or of
+ * whomever, theirs does.
  */
 static bool hello_wins_tie(const struct core *core, const struct master *master,
                            const struct hello *hello)
@@ -197,6 +198,10 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
         failover_in_progress(master) || core->tilt ||
         addr_is(&ours->addr, hello->host, hello->master_port))
         return false;
+    if (ours->role == ROLE_REPLICA && ours->reported_host != NULL &&
+        strcasecmp(ours->reported_host, hello->host) == 0 &&
+        ours->reported_port == hello->master_port)
+        return true;
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
         if (addr_is(&n->addr, hello->host, hello->master_port))
             theirs = n;

@@ -259,6 +259,22 @@ static bool node_no_down_for(const struct core *core, const struct node *node,
            (node->s_down_at == CORE_NEVER || core->now - node->s_down_at > ms);
 }
 
+/* The INFO behind a SLAVEOF must not lead to another: a server that refuses would be
+ * asked again at the speed of the network. */
+static bool node_may_repair(const struct core *core, const struct node *node)
+{
+    return link_is_open(node->link) &&
+           (node->repaired_at == CORE_NEVER ||
+            core->now - node->repaired_at >= core_number(core, CORE_OPT_INFO_PERIOD));
+}
+
+static void node_repair(struct core *core, struct node *node, const char *event)
+{
+    node->repaired_at = core->now;
+    command_slaveof(core, node, &node->master->current->addr);
+    emit_node(core, LOG_LVL_NOTICE, event, node, NULL);
+}
+
 /* A replica that reports role master although we did not promote it. */
 static void info_react_stray_master(struct core *core, struct node *node)
 {
@@ -271,10 +287,9 @@ static void info_react_stray_master(struct core *core, struct node *node)
         return;
     }
     if (!master_looks_sane(core, master) || !node_no_down_for(core, node, wait) ||
-        core->now - node->role_at <= wait || !link_is_open(node->link))
+        core->now - node->role_at <= wait || !node_may_repair(core, node))
         return;
-    command_slaveof(core, node, &master->current->addr);
-    emit_node(core, LOG_LVL_NOTICE, "+convert-to-slave", node, NULL);
+    node_repair(core, node, "+convert-to-slave");
 }
 
 /* A replica that follows somebody else. */
@@ -288,10 +303,9 @@ static void info_react_wrong_master(struct core *core, struct node *node)
     if (failover_in_progress(master) || !master_looks_sane(core, master) ||
         !node_no_down_for(core, node, master->failover_timeout_ms) ||
         core->now - node->conf_changed_at <= master->failover_timeout_ms ||
-        !link_is_open(node->link))
+        !node_may_repair(core, node))
         return;
-    command_slaveof(core, node, &master->current->addr);
-    emit_node(core, LOG_LVL_NOTICE, "+fix-slave-config", node, NULL);
+    node_repair(core, node, "+fix-slave-config");
 }
 
 static void info_react(struct core *core, struct node *node, const struct info *info)

@@ -31,6 +31,7 @@ static void node_init_facts(struct core *core, struct node *node)
     node->rebooted = false;
     node->reconf = RECONF_NONE;
     node->info_wait_ms = 0;
+    node->repaired_at = CORE_NEVER;
 }
 
 struct node *node_new(struct core *core, struct master *master, const struct addr *addr)

@@ -106,6 +106,8 @@ struct node {
     int64_t hello_due_at; /* next PUBLISH of a hello */
     bool hello_pending;   /* one is under way */
 
+    int64_t repaired_at; /* last SLAVEOF to put it right; CORE_NEVER if none */
+    bool reconf_refused; /* the last reconfiguration was, and that is logged */
     enum reconf reconf;
     int64_t reconf_sent_at;
     int64_t info_wait_ms; /* fast INFO while something is awaited; 0: no */
