@@ -327,8 +327,12 @@ static void kill_master(struct sim *sim, node_set *set, int group, struct death 
         if (host != NULL && (*set >> i & 1) != 0 &&
             host_master(host, group)->down_after_ms > death->down_after_ms)
             death->down_after_ms = host_master(host, group)->down_after_ms;
-        if (redis == NULL || redis->group != group || i == master ||
-            !rng_chance(&sim->world_rng, 1, 3))
+        if (redis == NULL || redis->group != group || i == master)
+            continue;
+        /* One that only some know is led back by those, much later. */
+        if (!check_is_known(sim, *set, i, true))
+            *set &= ~(UINT32_C(1) << i);
+        if (!rng_chance(&sim->world_rng, 1, 3))
             continue;
         if (redis->priority == 0 || n_promotable(sim, *set, group, master) > 1) {
             *set &= ~(UINT32_C(1) << i);
