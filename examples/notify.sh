@@ -5,9 +5,9 @@
 #   $1  the event, for instance +sdown
 #   $2  its text, for instance "master mymaster 127.0.0.1 6379"
 #
-# Exit 0: done. Exit 1: called again later (after 30 s, then 60 s, and so on, 10 times in
-# all). Any other status: an error, not called again. After 60 s it is killed, and called
-# again.
+# Exit 0: done. Exit 1: called again later (after 30 s, then 60 s, and so on, 10 times
+# in all). Any other status: an error, not called again. After 60 s it is killed, and
+# called again.
 set -eu
 event=$1
 text=$2

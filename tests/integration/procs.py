@@ -18,6 +18,9 @@ import time
 from resp import Client, ProtocolError, RespError, row, rows
 
 PORTS = range(21000, 32000)  # below the range the kernel takes ports from
+# A sanitized build keeps little of what is freed, so that memory can be measured.
+SANITIZER = {"ASAN_OPTIONS": "quarantine_size_mb=8", "UBSAN_OPTIONS":
+             "print_stacktrace=1"}
 NOT_YET = (OSError, RespError, ProtocolError, KeyError, IndexError)
 
 
@@ -101,6 +104,7 @@ class Process:
             self.popen = subprocess.Popen(
                 [*argv, *extra], executable=program, cwd=self.dir, stdout=log,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, user=self.user,
+                env={**SANITIZER, **os.environ},
                 preexec_fn=die_with_parent)
         return self
 
