@@ -4,12 +4,11 @@
  * and votes are posted to it.
  */
 #include "common/args.h"
+#include "common/hash.h"
 #include "common/mem.h"
 #include "sentinel/server/internal.h"
 
 #include <string.h>
-
-#include "common/hash.h"
 
 struct master *cmd_sentinel_master_arg(struct session *session,
                                        const struct resp_arg *name)

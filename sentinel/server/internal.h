@@ -5,6 +5,7 @@
 #define SENTINEL_SERVER_INTERNAL_H
 
 #include "common/buf.h"
+#include "common/hash.h"
 #include "common/resp.h"
 #include "sentinel/core/core.h"
 #include "sentinel/core/state.h"
@@ -14,8 +15,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "common/hash.h"
 
 /* A client that owes us this much reading is not served further requests until it has
  * taken some of it: a pipeline that is never read must not grow without limit. */

@@ -6,12 +6,11 @@
  * which keeps sessions small and every step constant in the number of subscriptions.
  */
 #include "common/glob.h"
+#include "common/hash.h"
 #include "common/mem.h"
 #include "sentinel/server/internal.h"
 
 #include <string.h>
-
-#include "common/hash.h"
 
 #define PUBSUB_HELLO_CHANNEL "__sentinel__:hello"
 

@@ -4,12 +4,11 @@
 #include "tests/lib/clients.h"
 
 #include "common/args.h"
+#include "common/hash.h"
 #include "common/mem.h"
 
 #include <check.h>
 #include <string.h>
-
-#include "common/hash.h"
 
 /* A deep copy of a posted request, as every driver needs one. */
 struct clients_request {
