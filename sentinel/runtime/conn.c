@@ -9,6 +9,7 @@
 #include "common/addr.h"
 #include "common/assert.h"
 #include "common/mem.h"
+#include "sentinel/runtime/daemon.h"
 #include "sentinel/runtime/replies.h"
 #include "sentinel/runtime/runtime.h"
 
@@ -254,6 +255,15 @@ static const struct stream_events conn_events = {
 
 /* ---------------------------------------------------------------------- actions - */
 
+/* Masters added at run time must not live at the expense of clients. */
+static void conn_make_room(struct runtime *rt)
+{
+    if (rt->conns.n < rt->n_links_expected)
+        return;
+    rt->n_links_expected = rt->conns.n * 2 + 64;
+    daemon_grow_limit(rt->maxclients, (int)rt->n_links_expected);
+}
+
 void conn_open(struct runtime *rt, const struct core_action *action)
 {
     struct slot_id link = action->open.link;
@@ -262,6 +272,7 @@ void conn_open(struct runtime *rt, const struct core_action *action)
     struct error err;
 
     conn_drop(rt, at);
+    conn_make_room(rt);
     at->dial = ++rt->conns.n_dials;
     struct stream *stream = stream_connect(&rt->streams, action->open.ip,
                                            action->open.port, rt->bind_source, &err);

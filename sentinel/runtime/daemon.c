@@ -88,6 +88,20 @@ int daemon_raise_limit(int maxclients, int n_links)
     return (int)(got - own);
 }
 
+void daemon_grow_limit(int maxclients, int n_links)
+{
+    struct rlimit limit;
+    rlim_t want = (rlim_t)(maxclients + DAEMON_FDS_RESERVED + n_links);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    if (limit.rlim_max != RLIM_INFINITY && want > limit.rlim_max)
+        want = limit.rlim_max;
+    if (want <= limit.rlim_cur)
+        return;
+    limit.rlim_cur = want;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* ---------------------------------------------------------------- supervision ---- */
 
 const char *daemon_supervisor(const char *wish)

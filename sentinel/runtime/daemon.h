@@ -20,6 +20,10 @@ void daemon_open_stdio(void);
  */
 int daemon_raise_limit(int maxclients, int n_links);
 
+/* The same later on, for links nobody expected at start: as far as the system lets us,
+ * and without a word. */
+void daemon_grow_limit(int maxclients, int n_links);
+
 /* "no", "systemd" or "upstart", for |wish| one of these or "auto". */
 const char *daemon_supervisor(const char *wish);
 /* One datagram to systemd; does nothing unless |supervisor| is "systemd". */

@@ -344,6 +344,8 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     rt->conf = setup->conf;
     rt->options = conf_options(setup->conf);
     rt->conf_path = setup->conf_path;
+    rt->maxclients = setup->maxclients;
+    rt->n_links_expected = (size_t)runtime_count_links(setup->core);
     rt->actions = core_actions_new();
     runtime_init_handles(rt);
     rt->server = runtime_new_server(rt, setup);

@@ -36,6 +36,8 @@ struct runtime {
     struct server *server;
     struct core_actions *actions;
     const char *conf_path; /* absolute */
+    int maxclients;
+    size_t n_links_expected; /* for which the descriptor limit was raised */
     char bind_source[ADDR_IP_CAP];
 
     struct clock clock;
