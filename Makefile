@@ -100,6 +100,7 @@ examples: $(EXAMPLES) ## build and run the C examples
 # scenario: and sim: and their programs (SEEDS=1-5000 JOBS=2, REWRITE=1)
 -include tests/scenario/scenario.mk
 -include tests/sim/sim.mk
+-include tests/fuzz/fuzz.mk
 
 stock: # links to the distribution's own server and sentinel, for tests and demo
 	@tests/stock.sh $(BUILD)/stock
@@ -152,7 +153,7 @@ clean: ## remove what was built
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile tests/scenario/scenario.mk \
-	  tests/sim/sim.mk 2>/dev/null | awk -F '\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
+	  tests/sim/sim.mk tests/fuzz/fuzz.mk 2>/dev/null | awk -F '\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '*/layers/*' 2>/dev/null)
 .PHONY: all have-libs deps demo test check unit examples scenario sim stock \
