@@ -92,7 +92,7 @@ static void check_vote(struct host *host, int group, uint64_t epoch, const char 
     struct judge *judge = sim->judge;
     int id = host->machine->id;
 
-    if (group < 0 || host->core == NULL)
+    if (group < 0 || host->core == NULL || judge->is_off)
         return;
     if (host->facts.leader_epoch[group] < epoch)
         world_fail(sim,
@@ -222,6 +222,8 @@ void check_sent(struct host *host, const struct channel *channel, const char *by
     struct error err;
     int rc;
 
+    if (host->sim->judge->is_off)
+        return;
     if (memmem(bytes, len, "PUBLISH", 7) == NULL &&
         memmem(bytes, len, "SLAVEOF", 7) == NULL &&
         memmem(bytes, len, "is-master", 9) == NULL)

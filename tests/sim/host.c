@@ -6,6 +6,7 @@
 
 #include "common/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,18 @@ static void host_event(struct host *host, const struct core_action *action)
         server_publish(host->server, action->event.channel, action->event.text);
 }
 
+static void host_log(struct host *host, const struct core_action *action)
+{
+    char text[1200];
+
+    if (action->event.wall_at == 0)
+        snprintf(text, sizeof(text), "%s", action->event.text);
+    else /* the real driver appends a date */
+        snprintf(text, sizeof(text), "%s %" PRId64 " ms from now", action->event.text,
+                 action->event.wall_at - host_wall(host));
+    world_tell(host->sim, host->machine->id, SIM_LINE_LOG, text);
+}
+
 static void host_resolved(struct sim *sim, struct entry *entry)
 {
     struct host *host = entry->ptr;
@@ -180,7 +193,7 @@ static void host_perform(struct host *host, const struct core_action *action)
         host_event(host, action);
         return;
     case CORE_AC_LOG:
-        world_tell(sim, id, SIM_LINE_LOG, action->event.text);
+        host_log(host, action);
         return;
     case CORE_AC_NOTE:
         world_tell(sim, id, SIM_LINE_NOTE, action->event.text);

@@ -115,8 +115,8 @@ void redis_drop_clients(struct redis *redis, const struct redis_client *except,
         redis_client_drop(client);
 }
 
-static void redis_publish(struct redis *redis, const char *payload, size_t len,
-                          bool replicate, int depth)
+void redis_publish(struct redis *redis, const char *payload, size_t len, bool replicate,
+                   int depth)
 {
     struct sim *sim = redis->sim;
     struct redis_client *client;

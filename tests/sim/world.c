@@ -230,6 +230,8 @@ void world_names(const struct sim *sim, const char *text, struct buf *out)
             snprintf(from, sizeof(from), "%s %s %d", id, m->ip, m->port);
             names_replace(&copy, from, m->name);
             names_replace(&copy, id, m->name);
+            snprintf(from, sizeof(from), "%.8s", id);
+            names_replace(&copy, from, m->name);
         }
         snprintf(from, sizeof(from), "%s:%d %s %d", m->ip, m->port, m->ip, m->port);
         names_replace(&copy, from, m->name);
@@ -316,8 +318,13 @@ struct sim *sim_new(const struct sim_options *options)
         rng_seed(&sim->fault_rng[i], options->seed, 100 + (uint64_t)i);
     sim->judge = check_new(sim);
     sim->stats.settle_ms = -1;
-    if (!options->calm)
+    if (!options->calm) {
         build_swarm(sim);
+        return sim;
+    }
+    for (int i = 0; i < SIM_NODES_MAX; i++)
+        for (int j = 0; j < SIM_NODES_MAX; j++)
+            sim->latency[i][j] = 1;
     return sim;
 }
 

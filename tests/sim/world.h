@@ -197,6 +197,9 @@ void redis_closed(struct redis *redis, struct conn *conn);
 void redis_drop_clients(struct redis *redis, const struct redis_client *except,
                         bool subscribed);
 void redis_client_free(struct redis_client *client);
+/* A hello to the subscribers, and |replicate|d to those of its replicas. */
+void redis_publish(struct redis *redis, const char *payload, size_t len, bool replicate,
+                   int depth);
 
 /* ---------------------------------------------- sentinel processes (host*.c) ----- */
 
