@@ -19,6 +19,8 @@ SAN ?=
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. $(OPT) $(WARN) $(if $(DEV),-Werror) \
              $(HARDEN) $(SAN) $(PKG_CFLAGS) -MMD -MP $(CFLAGS)
 Q = $(if $(V),,@)
+# For builds inside a target: all processors, unless -j was given already.
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null))
 # The stages of `make test`; the numbers of seeds each target simulates.
 STAGES = unit scenario sim integration
 TEST_SEEDS ?= 1-2000
@@ -80,14 +82,19 @@ deps: ## install what build, demo and tests need (Debian); does nothing if all i
 
 demo: ## a failover with real servers, shown step by step
 	@.ci/deps demo
-	@$(MAKE) --no-print-directory all stock
+	@$(MAKE) --no-print-directory $(PARALLEL) all stock
 	@$(PYTHON) tests/integration/demo.py --sentinel $(SENTINEL) --stock $(BUILD)/stock
 
 test: ## everything: unit, scenario, simulation (TEST_SEEDS), integration
 	@.ci/deps all
+	@$(MAKE) --no-print-directory $(PARALLEL) programs
 	@TEST_SEEDS=$(TEST_SEEDS) $(PYTHON) tests/summary.py --make "$(MAKE)" $(STAGES)
 
+# Everything the tests run, built beforehand so that the stages only test.
+programs: all stock $(UNITS) $(EXAMPLES) $(BUILD)/sim $(BUILD)/scenario
+
 check: ## quick: unit, scenario, CHECK_SEEDS seeds, example, layers, tidy
+	@$(MAKE) --no-print-directory $(PARALLEL) programs
 	@$(MAKE) --no-print-directory unit scenario examples layers tidy
 	@$(MAKE) --no-print-directory sim SEEDS=$(CHECK_SEEDS)
 
@@ -152,10 +159,10 @@ clean: ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-san
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile tests/scenario/scenario.mk \
-	  tests/sim/sim.mk tests/fuzz/fuzz.mk 2>/dev/null | awk -F '\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile $(wildcard tests/*/*.mk) | \
+	  awk -F '\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '*/layers/*' 2>/dev/null)
-.PHONY: all have-libs deps demo test check unit examples scenario sim stock \
+.PHONY: all have-libs deps demo test programs check unit examples scenario sim stock \
   integration bench-failover layers tidy san valgrind install uninstall clean help
 .SECONDARY:
