@@ -112,6 +112,8 @@ enum core_event_type {
 
 enum core_request_type {
     CORE_RQ_VOTE,     /* host, port, epoch, text = run id (not "*") */
+    CORE_RQ_ASKED,    /* host, port: a peer asked whether that master is down, without
+                       * wanting a vote; nobody waits for an answer */
     CORE_RQ_HELLO,    /* text, text_len: a payload sent by PUBLISH; answered INT 1 */
     CORE_RQ_FAILOVER, /* name */
     CORE_RQ_RESET,    /* text = pattern; answered INT */

@@ -55,8 +55,7 @@ static void node_becomes_down(struct core *core, struct node *node)
      * not have to choose by facts that are seconds old. */
     for (struct node *n = master->replicas; n != NULL; n = n->hh.next)
         node_info_soon(core, n, 0);
-    master->ask_at = core->now + core_number(core, CORE_OPT_ASK_PERIOD);
-    vote_ask_all(core, master);
+    master_ask_round(core, master);
     detect_master(core, master);
     master_rearm(core, master);
 }

@@ -13,7 +13,7 @@
 /* All sentinels see a killed server die in the same millisecond. They take turns: the
  * one with the least run id starts at once, the others this much later each, which is
  * enough for its request to arrive first. */
-#define TURN_MS 10
+#define TURN_MS 20
 /* Waiting for INFO that is under way, when a choice exists and when none does. */
 #define SELECT_IMPROVE_MS 100
 #define SELECT_HOPE_MS 1000

@@ -238,6 +238,9 @@ void detect_link(struct core *core, struct link *link);
 /* ---- vote.c ---- */
 void vote_ask_all(struct core *core, struct master *master);
 void vote_ask_one(struct core *core, struct voter *voter);
+/* A peer has asked about |master|, so it holds it to be sdown: if we do too, the others
+ * are worth asking again now. */
+void vote_on_asked(struct core *core, struct master *master);
 void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag,
                    const struct resp_value *value);
 const char *vote_grant(struct core *core, struct master *master, uint64_t epoch,
@@ -314,12 +317,12 @@ void master_reset(struct core *core, struct master *master);
 /* |node|, a replica, becomes the master; the old one becomes a replica. +slave events.
  */
 void master_switch(struct core *core, struct master *master, struct node *node);
+/* Asks all peers about a master that is sdown; the next round is an ask period away. */
+void master_ask_round(struct core *core, struct master *master);
 void master_on_timer(struct core *core, struct master *master);
 void master_rearm(struct core *core, struct master *master);
 /* The master record can be trusted (behaviour.md 4.4). */
 bool master_looks_sane(const struct core *core, const struct master *master);
-/* The first master at that place; NULL. */
-struct master *master_by_addr(const struct core *core, const char *host, int64_t port);
 /* Its current address has changed. */
 void master_reindex(struct core *core, struct master *master);
 /* Command name after rename-command; |master| may be NULL. */

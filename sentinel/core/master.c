@@ -77,7 +77,7 @@ void master_reindex(struct core *core, struct master *master)
     master->place = place;
 }
 
-struct master *master_by_addr(const struct core *core, const char *host, int64_t port)
+struct master *core_master_at(const struct core *core, const char *host, int64_t port)
 {
     char ip[ADDR_IP_CAP], key[sizeof(((struct place *)NULL)->key)];
     struct place *place = NULL;
@@ -97,7 +97,7 @@ struct master *master_by_addr(const struct core *core, const char *host, int64_t
 
 bool core_is_master_down(const struct core *core, const char *host, int64_t port)
 {
-    const struct master *master = master_by_addr(core, host, port);
+    const struct master *master = core_master_at(core, host, port);
 
     return master != NULL && !core->tilt && master->current->s_down;
 }
@@ -230,13 +230,19 @@ void master_rearm(struct core *core, struct master *master)
     timer_arm(core, &master->timer, core->tilt ? CORE_NEVER : at);
 }
 
+void master_ask_round(struct core *core, struct master *master)
+{
+    master->ask_at = core->now + core_number(core, CORE_OPT_ASK_PERIOD);
+    master->reasks_left = 2 * master_known_voters(master);
+    vote_ask_all(core, master);
+}
+
 void master_on_timer(struct core *core, struct master *master)
 {
     if (core->tilt)
         return;
     if (master->current->s_down && core->now >= master->ask_at) {
-        master->ask_at = core->now + core_number(core, CORE_OPT_ASK_PERIOD);
-        vote_ask_all(core, master);
+        master_ask_round(core, master);
     }
     detect_master(core, master); /* opinions may have expired; a retry may be due */
     failover_input(core, master, FI_DEADLINE, NULL);

@@ -163,6 +163,12 @@ void request_handle(struct core *core, const struct core_request *rq)
     case CORE_RQ_VOTE:
         vote_on_request(core, rq);
         break;
+    case CORE_RQ_ASKED: {
+        struct master *master = core_master_at(core, rq->host, rq->port);
+        if (master != NULL)
+            vote_on_asked(core, master);
+        break;
+    }
     case CORE_RQ_HELLO:
         hello_on_text(core, rq->text, rq->text_len, false);
         emit_answer_int(core, rq->client, 1);

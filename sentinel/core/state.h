@@ -197,7 +197,8 @@ struct master {
     uint64_t leader_epoch;   /* and the epoch it was cast in */
     bool o_down;
     int64_t o_down_at;
-    int64_t ask_at; /* next ask round while sdown */
+    int64_t ask_at;       /* next ask round while sdown */
+    uint32_t reasks_left; /* further questions allowed before that round */
     struct failover failover;
     uint64_t config_version; /* core->version when its address or config epoch changed:
                               * no hello about it before that is on disk */
@@ -295,6 +296,9 @@ struct master *core_master_by_name(const struct core *core, const char *name);
 /* The node clients should be sent to: the promoted replica from FO_RECONF on, else the
  * current master. */
 const struct node *master_address_node(const struct master *master);
+
+/* The first master whose current address that is; NULL. */
+struct master *core_master_at(const struct core *core, const char *host, int64_t port);
 
 /* Does this sentinel see a master at |host| (numeric or name) and |port| as down? false
  * in TILT and for an unknown address. The first element of is-master-down-by-addr. */

@@ -52,7 +52,7 @@ const char *vote_grant(struct core *core, struct master *master, uint64_t epoch,
 
 void vote_on_request(struct core *core, const struct core_request *request)
 {
-    struct master *master = master_by_addr(core, request->host, request->port);
+    struct master *master = core_master_at(core, request->host, request->port);
     uint64_t leader_epoch;
 
     if (master == NULL) {
@@ -100,6 +100,15 @@ void vote_ask_all(struct core *core, struct master *master)
 {
     for (struct voter *v = master->voters; v != NULL; v = v->hh.next)
         vote_ask_one(core, v);
+}
+
+void vote_on_asked(struct core *core, struct master *master)
+{
+    if (core->tilt || master->o_down || !master->current->s_down ||
+        master->reasks_left == 0)
+        return;
+    master->reasks_left--;
+    vote_ask_all(core, master);
 }
 
 void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag,

@@ -263,7 +263,14 @@ void cmd_sentinel_is_master_down(struct session *session, const struct resp_arg 
         return;
     }
     if (strcmp(argv[5].str, "*") == 0) {
-        bool is_down = core_is_master_down(core, host, port);
+        const struct master *master = core_master_at(core, host, port);
+        bool is_down = master != NULL && !core->tilt && master->current->s_down;
+        if (is_down && !master->o_down) {
+            /* The asker holds it to be down as well: news for the core. */
+            struct core_request asked = {
+                .type = CORE_RQ_ASKED, .host = host, .port = port};
+            session->server->hooks.request(session->server->hooks.ctx, &asked);
+        }
         resp_array(&session->out, 3);
         resp_int(&session->out, is_down ? 1 : 0);
         resp_bulk_str(&session->out, "*");
