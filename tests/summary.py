@@ -16,7 +16,7 @@ import time
 
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed\b")
-SEEDS = re.compile(r"^(\d+) seeds, (\d+) failed\b")
+TOTAL = re.compile(r"^(\d+) (?:seeds|stories), (\d+) failed\b")
 
 
 def count(line):
@@ -28,7 +28,7 @@ def count(line):
     match = PLAIN.match(line)
     if match:
         return int(match[1]), int(match[2])
-    match = SEEDS.match(line)
+    match = TOTAL.match(line)
     if match:
         return int(match[1]) - int(match[2]), int(match[2])
     return 0, 0
