@@ -185,6 +185,16 @@ void doc_key_word(struct buf *key, const char *word)
     args_quote(key, word, strlen(word));
 }
 
+void doc_key_text(struct buf *key, enum sline_kind kind, const char *text)
+{
+    if (kind != SLINE_ANNOUNCE_IP) {
+        doc_key_word(key, text);
+    } else {
+        buf_putc(key, ' ');
+        args_quote_always(key, text, strlen(text)); /* so stock writes it */
+    }
+}
+
 void doc_key_int(struct buf *key, int64_t number)
 {
     buf_putc(key, ' ');
@@ -219,7 +229,7 @@ static void doc_key_value(struct buf *key, const struct sline_rule *rule,
     case SLINE_TYPE_OTHER:
         break;
     }
-    doc_key_word(key, word);
+    doc_key_text(key, rule->kind, word);
 }
 
 void doc_key(struct buf *key, const struct sline_rule *rule, const struct args *args)

@@ -147,8 +147,10 @@ struct doc_block {
     char *name; /* of the master */
     struct doc_line *lines, *lines_tail;
     struct doc_included *included; /* what included files say about it */
-    uint64_t version;              /* of the master as it was last rendered */
     uint64_t round;                /* of conf_render() that last met the master */
+    uint64_t version; /* the master as it was last rendered: its version, */
+    uint32_t n_replicas, n_voters; /* its sizes, */
+    const void *address;           /* the node that was written as the master */
     UT_hash_handle hh;
 };
 
@@ -183,6 +185,7 @@ bool doc_block_includes(const struct doc_block *block, enum sline_kind kind);
 void doc_key(struct buf *key, const struct sline_rule *rule, const struct args *args);
 void doc_key_start(struct buf *key, enum sline_kind kind);
 void doc_key_word(struct buf *key, const char *word);
+void doc_key_text(struct buf *key, enum sline_kind kind, const char *text);
 void doc_key_int(struct buf *key, int64_t number);
 #define DOC_KEY_KIND(key) ((enum sline_kind)((key)[0] - '0'))
 
@@ -234,9 +237,9 @@ struct conf {
     struct doc_line *doc_at; /* while the main file is read: the line of number ... */
     int doc_at_line;         /* ... this */
 
-    /* render.c: blocks are up to date for this core, unless its versions moved */
+    /* render.c: for what the blocks were last brought up to date */
     const struct core *rendered_core;
-    int64_t rendered_announce, rendered_resolve; /* its hostname options then */
+    uint64_t rendered_stamp;
     uint64_t round;
 };
 

@@ -18,9 +18,10 @@
 /* A line that the file should hold. The texts are offsets in wants.text, 0: none. */
 struct want {
     size_t key;
-    size_t other_key; /* says the same in a way users write it: by host name */
+    size_t other_key; /* says the same: an ip instead of a host name */
     size_t subject;   /* kind and doc_key_subject() */
     bool is_default;  /* holds without a line, too */
+    bool keeps_line;  /* a line that says otherwise is corrected, not removed */
     bool is_done;     /* a line for it is there, or none is needed */
     UT_hash_handle hh;
 };
@@ -75,7 +76,8 @@ static void wants_end(struct wants *wants)
 
 static void wants_text(struct wants *wants, enum sline_kind kind, const char *text)
 {
-    doc_key_word(wants_start(wants, kind, text == NULL), text != NULL ? text : "");
+    doc_key_text(wants_start(wants, kind, text == NULL), kind,
+                 text != NULL ? text : "");
     wants_end(wants);
 }
 
@@ -91,6 +93,7 @@ static void wants_yesno(struct wants *wants, enum sline_kind kind, bool yes,
 {
     doc_key_word(wants_start(wants, kind, yes == yes_default), yes ? "yes" : "no");
     wants_end(wants);
+    wants->items[wants->n - 1].keeps_line = true;
 }
 
 /* An address, then |quorum| if it is > 0, then |run_id| if not NULL. */
@@ -105,19 +108,23 @@ static void wants_addr_words(struct buf *text, const char *host, uint16_t port,
         doc_key_word(text, run_id);
 }
 
+/* A place that was given by name is written by name while names may be used: its ip is
+ * only what the name meant last. */
 static void wants_addr(struct wants *wants, const struct core *core,
                        enum sline_kind kind, const struct addr *addr, int64_t quorum,
                        const char *run_id)
 {
+    const char *shown = core_host(core, addr);
+    bool is_named = addr->host != NULL && core->numbers[CORE_OPT_RESOLVE_HOSTNAMES];
     struct buf *text = wants_start(wants, kind, false);
 
-    wants_addr_words(text, core_host(core, addr), addr->port, quorum, run_id);
+    wants_addr_words(text, is_named ? addr->host : shown, addr->port, quorum, run_id);
     wants_end(wants);
-    if (addr->host == NULL || core->numbers[CORE_OPT_RESOLVE_HOSTNAMES] == 0)
+    if (!is_named || strcmp(addr->host, shown) == 0)
         return;
     wants->items[wants->n - 1].other_key = text->len;
     doc_key_start(text, kind);
-    wants_addr_words(text, addr->host, addr->port, quorum, run_id);
+    wants_addr_words(text, shown, addr->port, quorum, run_id);
     buf_putc(text, '\0');
 }
 
@@ -150,10 +157,11 @@ static void render_want_nodes(struct wants *wants, const struct master *master)
 
     HASH_ITER(hh, master->replicas, node, node_tmp)
     {
-        /* The promoted one is written as the master; its place is the old master's. */
         bool is_master = node == address || addr_equal(&node->addr, &address->addr);
-        wants_addr(wants, core, SLINE_KNOWN_REPLICA,
-                   is_master ? &master->current->addr : &node->addr, 0, NULL);
+        /* The promoted one is written as the master, the old master in its place. */
+        if (!is_master || address != master->current)
+            wants_addr(wants, core, SLINE_KNOWN_REPLICA,
+                       is_master ? &master->current->addr : &node->addr, 0, NULL);
     }
     HASH_ITER(hh, master->voters, voter, voter_tmp)
     wants_addr(wants, core, SLINE_KNOWN_SENTINEL, &voter->peer->addr, 0,
@@ -214,11 +222,7 @@ static void want_write(const struct wants *wants, const struct want *want,
         args_quote(&text, wants->master, strlen(wants->master));
     }
     buf_putc(&text, ' ');
-    /* Stock always quotes this one. */
-    bool is_bare = DOC_KEY_KIND(key) == SLINE_ANNOUNCE_IP && words[0] != '"';
-    buf_puts(&text, is_bare ? "\"" : "");
     buf_puts(&text, words);
-    buf_puts(&text, is_bare ? "\"" : "");
 
     doc_set_text(line, text.data, text.len);
     buf_release(&text);
@@ -290,11 +294,12 @@ static bool block_includes(const struct doc_block *block, const char *key,
 }
 
 /* What is the default needs a line only where an included file says otherwise. */
-static void block_drop_defaults(const struct doc_block *block, struct wants *wants)
+static void block_drop_defaults(const struct doc_block *block, struct wants *wants,
+                                bool is_last)
 {
     for (size_t i = 0; i < wants->n; i++) {
         struct want *want = &wants->items[i];
-        if (want->is_default && !want->is_done)
+        if (want->is_default && !want->is_done && (is_last || !want->keeps_line))
             want->is_done =
                 !block_includes(block, want_text(wants, want, MATCH_KEY), true);
     }
@@ -347,9 +352,10 @@ static void block_edit(struct doc *doc, struct doc_block *block, struct wants *w
 {
     block_match(block, wants, MATCH_KEY);
     block_match(block, wants, MATCH_OTHER_KEY);
-    block_drop_defaults(block, wants);
+    block_drop_defaults(block, wants, false);
     block_match(block, wants, MATCH_SUBJECT);
     block_reuse(block, wants);
+    block_drop_defaults(block, wants, true);
     block_sweep(doc, block);
 }
 
@@ -373,6 +379,25 @@ static void block_append(struct doc *doc, struct doc_block *block, struct wants 
 
 /* ----------------------------------------------------------------- the file ----- */
 
+/* Are the lines of |master| as they were last written? Its version alone does not tell:
+ * when a peer goes, every master it shared loses a line. */
+static bool render_is_current(const struct doc_block *block,
+                              const struct master *master)
+{
+    return block->version == master->dirty_version &&
+           block->n_replicas == HASH_COUNT(master->replicas) &&
+           block->n_voters == HASH_COUNT(master->voters) &&
+           block->address == master_address_node(master);
+}
+
+static void render_set_current(struct doc_block *block, const struct master *master)
+{
+    block->version = master->dirty_version;
+    block->n_replicas = HASH_COUNT(master->replicas);
+    block->n_voters = HASH_COUNT(master->voters);
+    block->address = master_address_node(master);
+}
+
 static void render_masters(struct conf *conf, const struct core *core, bool is_valid)
 {
     const struct master *master, *master_tmp;
@@ -384,9 +409,9 @@ static void render_masters(struct conf *conf, const struct core *core, bool is_v
     {
         block = doc_block(&conf->doc, master->name);
         block->round = conf->round;
-        if (is_valid && block->version == master->dirty_version)
+        if (is_valid && render_is_current(block, master))
             continue;
-        block->version = master->dirty_version;
+        render_set_current(block, master);
         render_want_master(&wants, master);
         block_edit(&conf->doc, block, &wants);
         block_append(&conf->doc, block, &wants, SLINE_N);
@@ -397,6 +422,32 @@ static void render_masters(struct conf *conf, const struct core *core, bool is_v
         if (block->round != conf->round)
             doc_block_free(&conf->doc, block);
     }
+}
+
+/* What lines of several masters depend on: how hosts are shown, and the addresses of
+ * the peers, which masters share. FNV-1a. */
+static uint64_t render_stamp(const struct core *core)
+{
+    const struct peer *peer, *peer_tmp;
+    uint64_t stamp = 14695981039346656037u;
+    char name[ADDR_NAME_CAP];
+
+    for (int i = 0; i < 2; i++) {
+        stamp ^= (uint64_t)core->numbers[i == 0 ? CORE_OPT_ANNOUNCE_HOSTNAMES
+                                                : CORE_OPT_RESOLVE_HOSTNAMES];
+        stamp *= 1099511628211u;
+    }
+    HASH_ITER(hh, core->peers, peer, peer_tmp)
+    {
+        const char *texts[] = {peer->run_id, addr_name(&peer->addr, true, name),
+                               peer->addr.ip};
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+            for (const char *c = texts[i]; *c != '\0'; c++)
+                stamp = (stamp ^ (unsigned char)*c) * 1099511628211u;
+            stamp *= 1099511628211u;
+        }
+    }
+    return stamp;
 }
 
 /* Where a generic directive may stand several times, the first words that make it
@@ -466,11 +517,8 @@ static void render_all_pending(struct conf *conf)
 
 void conf_render(struct conf *conf, const struct core *core, struct buf *out)
 {
-    int64_t announce = core->numbers[CORE_OPT_ANNOUNCE_HOSTNAMES];
-    int64_t resolve = core->numbers[CORE_OPT_RESOLVE_HOSTNAMES];
-    bool is_valid = conf->rendered_core == core &&
-                    conf->rendered_announce == announce &&
-                    conf->rendered_resolve == resolve;
+    uint64_t stamp = render_stamp(core);
+    bool is_valid = conf->rendered_core == core && conf->rendered_stamp == stamp;
     struct wants globals = {0};
 
     render_all_pending(conf);
@@ -482,7 +530,6 @@ void conf_render(struct conf *conf, const struct core *core, struct buf *out)
     wants_release(&globals);
 
     conf->rendered_core = core;
-    conf->rendered_announce = announce;
-    conf->rendered_resolve = resolve;
+    conf->rendered_stamp = stamp;
     doc_print(&conf->doc, out);
 }

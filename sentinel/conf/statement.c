@@ -345,7 +345,7 @@ static int statement_apply_sentinel(struct conf *conf, struct core *core,
     char *const *words = st->args.words;
 
     /* Such a line would be of no use: who says hello with it is not believed. */
-    if (strlen(words[5]) != RUN_ID_LEN && core_master_by_name(core, words[2]) != NULL) {
+    if (strlen(words[5]) != RUN_ID_LEN) {
         conf_note(conf, LOG_LVL_WARNING,
                   "Run id '%.60s' of a sentinel known to '%.100s' is malformed; its "
                   "line is ignored",
@@ -395,6 +395,8 @@ static int statement_apply(struct conf *conf, struct core *core,
     int64_t epoch;
     int rc;
 
+    if (st->rule->pass == 3 && core_master_by_name(core, st->args.words[2]) == NULL)
+        return error_set(err, ERR_UNKNOWN, "No such master with specified name.");
     switch (st->rule->type) {
     case SLINE_TYPE_YESNO:
         return statement_apply_yesno(core, st, err);
