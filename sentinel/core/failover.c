@@ -27,6 +27,9 @@
 /* How far patience with a candidate we voted for is spread. */
 #define AWAIT_SPREAD_MS 1000
 
+/* The pause of a leader that found no good replica is at least this. */
+#define OTHERS_FIRST_MS 12000
+
 #define IN(state) (1u << (state))
 
 typedef void failover_fn(struct core *core, struct master *master, struct node *node);
@@ -404,6 +407,11 @@ static void choose(struct core *core, struct master *master, struct node *node)
         enter(core, master, FO_NONE);
         failover_clear(core, master);
         fo->lacked_replica = true;
+        /* Somebody else may know a replica that we do not: after ours it is the turn
+         * of those who voted for us, whose patience may be longer than our pause. */
+        fo->retry_at =
+            max_i64(fo->retry_at, core->now + OTHERS_FIRST_MS +
+                                      rng_between(&core->rng, 0, AWAIT_SPREAD_MS));
         return;
     }
     emit_node(core, LOG_LVL_WARNING, "+selected-slave", best, NULL);
