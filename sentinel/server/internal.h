@@ -280,6 +280,7 @@ struct server {
     struct buf frames[2]; /* scratch of pubsub.c: one message, RESP2 and RESP3 */
     struct server_stats stats;
     struct server_rates rates;
+    int64_t http_logged_at; /* CORE_NEVER: not yet */
 };
 
 bool server_is_paused(const struct server *server, const struct command *command);

@@ -39,6 +39,7 @@ struct server *server_new(const struct core *core, const struct server_options *
         server->limits.bulk_max = options->bulk_max;
     server->started_at = CORE_NEVER;
     server->paused_until = CORE_NEVER;
+    server->http_logged_at = CORE_NEVER;
     server->next_id = 1;
     acl_init(&server->acl, server->options.requirepass);
     return server;

@@ -42,9 +42,9 @@ struct server_options {
 /* Called by the server; |ctx| is passed back. None may call back into the server. */
 struct server_hooks {
     void *ctx;
-    /* Post |request| to the core. Everything it points to is borrowed: copy it, or step
-     * the core after the server call has returned. Exactly one CORE_AC_ANSWER for
-     * request->client must come back through server_answer(), in any order. */
+    /* Post |request| to the core. Everything it points to is borrowed for the call:
+     * copy it. Exactly one CORE_AC_ANSWER for request->client must come back through
+     * server_answer(), in any order. */
     void (*request)(void *ctx, const struct core_request *request);
     /* |session| has output to write, or wants to be closed, although the driver did not
      * just feed it. */

@@ -17,6 +17,8 @@
 /* Words of a request quoted in the unknown-command error (interface.md 2.2). */
 #define SESSION_QUOTE_MAX 128
 
+#define SESSION_HTTP_LOG_MS 60000
+
 /* ---------------------------------------------------------------- life cycle ---- */
 
 static void session_refuse(struct session *session, const char *text)
@@ -272,6 +274,22 @@ static bool session_permit(struct session *session, const struct command *comman
     return true;
 }
 
+/* An HTTP request, perhaps forged by a browser: nothing of it may run, nor may earlier
+ * replies leave. Attempts come in bursts, hence one line a minute at most. */
+static void session_cut_off_http(struct session *session)
+{
+    struct server *server = session->server;
+
+    if (server->http_logged_at == CORE_NEVER ||
+        server->now - server->http_logged_at >= SESSION_HTTP_LOG_MS) {
+        server->http_logged_at = server->now;
+        server_log(server, LOG_LVL_WARNING,
+                   "A client at %s sends HTTP: connection closed", session->peer);
+    }
+    buf_clear(&session->out);
+    session_drop(session);
+}
+
 /* Decides, in the order of interface.md 2.1, what to call; NULL if that ended the
  * matter. */
 static const struct command *session_dispatch(struct session *session)
@@ -280,12 +298,8 @@ static const struct command *session_dispatch(struct session *session)
     size_t argc = session->rq.n_args;
     const struct command *command;
 
-    /* An HTTP request, perhaps forged by a browser: nothing of it may run. */
     if (arg_is(&argv[0], "post") || arg_is(&argv[0], "host:")) {
-        server_log(session->server, LOG_LVL_WARNING,
-                   "A client at %s sends HTTP: connection closed", session->peer);
-        buf_clear(&session->out);
-        session_drop(session);
+        session_cut_off_http(session);
         return NULL;
     }
     switch (command_find(argv, argc, &command)) {

@@ -128,6 +128,13 @@ START_TEST(test_http_is_cut_off_silently)
     session = clients_open(&clients);
     EXPECT("*1\r\n$4\r\nPoSt\r\n", "");
     ck_assert(session_must_drop(session));
+    ck_assert_str_eq(buf_text(&clients.log),
+                     "A client at 127.0.0.1:5000 sends HTTP: connection closed\n");
+    buf_clear(&clients.log);
+    clients_wait(&clients, 60000);
+    session = clients_open(&clients);
+    EXPECT("HOST:\r\n", "");
+    ck_assert_uint_gt(clients.log.len, 0);
 }
 END_TEST
 
