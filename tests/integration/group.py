@@ -81,7 +81,7 @@ class Group:
     """
 
     def __init__(self, test, kinds, name="mymaster", n_replicas=2, quorum=2,
-                 down_after=1000, failover_timeout=20000, password=None, lines=(),
+                 down_after=1500, failover_timeout=20000, password=None, lines=(),
                  server_lines=()):
         self.test, self.name, self.password = test, name, password
         self.servers = [test.server("r1", password=password, lines=server_lines)]

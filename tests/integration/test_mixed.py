@@ -6,13 +6,14 @@ from procs import free_of_errors, until
 
 # The wanted leader looks sooner and needs nobody's opinion to begin; the votes it
 # needs are those of the others all the same.
-EARLY, LATE = 1000, 4000
+EARLY, LATE = 1500, 4000
 
 
 def mixed(t, kinds, leader_kind=None, **options):
     """A group in which the first sentinel of |leader_kind| begins, and that one."""
     if leader_kind is None:
-        return t.group(kinds, **options).start(), None
+        # with stock's period of 1 s for PING a shorter time makes it see ghosts
+        return t.group(kinds, down_after=2500, **options).start(), None
     first = kinds.index(leader_kind)
     group = t.group(kinds, down_after=[EARLY if n == first else LATE
                                        for n in range(len(kinds))],
@@ -94,7 +95,7 @@ def test_mixed_same_settings_quorum_2(t):
 
 def test_mixed_opinions_both_ways(t):
     """One of each, quorum 2: each reaches +odown only by the other's answer."""
-    group = t.group(["ours", "stock"], quorum=2).start()
+    group = t.group(["ours", "stock"], quorum=2, down_after=2500).start()
     group.master.kill()
     group.wait_switch(group.master.port, timeout=60)
     led = group.leader()
@@ -102,7 +103,7 @@ def test_mixed_opinions_both_ways(t):
 
 
 def manual(t, kinds, leader):
-    group = t.group(kinds).start()
+    group = t.group(kinds, down_after=2500).start()
     old, sentinel = group.master, group.sentinels[leader]
     sentinel.sentinel("FAILOVER", "mymaster")
     new = group.wait_switch(old.port)
