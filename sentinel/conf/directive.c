@@ -487,6 +487,28 @@ static int directive_store(struct conf *conf, const struct directive *rule,
     return rc;
 }
 
+/* What is checked and kept, but nobody acts on yet: said aloud where a sentinel without
+ * it is less safe than its file asks for. */
+static void directive_warn_kept(struct conf *conf, const struct args *args)
+{
+    const char *name = args->words[0], *value = args->words[1];
+    bool is_asked_for;
+
+    if (strcmp(name, "user") == 0)
+        is_asked_for = strcmp(value, "default") != 0;
+    else if (strcmp(name, "tls-port") == 0)
+        is_asked_for = strcmp(value, "0") != 0;
+    else if (strcmp(name, "tls-replication") == 0)
+        is_asked_for = strcasecmp(value, "yes") == 0;
+    else if (strcmp(name, "aclfile") == 0)
+        is_asked_for = value[0] != '\0';
+    else
+        is_asked_for = strcmp(name, "rename-command") == 0;
+    if (is_asked_for)
+        conf_note(conf, LOG_LVL_WARNING,
+                  "Directive '%s' is not supported yet and has no effect", name);
+}
+
 /* A directive of the data server, or of a module. It is checked as far as all versions
  * agree, and has no effect. */
 static int directive_ignore(struct conf *conf, const struct args *args,
@@ -520,11 +542,13 @@ int directive_apply(struct conf *conf, const struct args *args, struct error *er
         const struct directive *rule = &directives[i];
         if (strcmp(rule->name, args->words[0]) != 0)
             continue;
-        if (rule->type == DIRECTIVE_OWN)
-            return rule->apply(conf, args, err);
-        if (args->n != 2)
+        if (rule->type != DIRECTIVE_OWN && args->n != 2)
             return directive_wrong_count(err);
-        return directive_store(conf, rule, args, err);
+        int rc = rule->type == DIRECTIVE_OWN ? rule->apply(conf, args, err)
+                                             : directive_store(conf, rule, args, err);
+        if (rc == 0 && rule->offset == KEPT && args->n > 1)
+            directive_warn_kept(conf, args);
+        return rc;
     }
     return directive_ignore(conf, args, err);
 }

@@ -343,16 +343,24 @@ START_TEST(notes)
 {
     enum log_level level;
 
-    ck_assert_int_eq(read_text("maxmemory 1gb\nmodule.x 1\nport 3\n"), 0);
+    ck_assert_int_eq(read_text("maxmemory 1gb\nmodule.x 1\nport 3\ntls-port 0\n"
+                               "user default on nopass\ntls-replication yes\n"
+                               "bind\naclfile \"\"\n"),
+                     0);
     ck_assert_str_eq(conf_next_note(conf, &level),
                      "Directive 'maxmemory' has no effect here");
     ck_assert_int_eq(level, LOG_LVL_DEBUG);
     ck_assert_str_eq(conf_next_note(conf, &level),
                      "Directive 'module.x' has no effect here");
+    ck_assert_str_eq(
+        conf_next_note(conf, &level),
+        "Directive 'tls-replication' is not supported yet and has no effect");
+    ck_assert_int_eq(level, LOG_LVL_WARNING);
     ck_assert_ptr_null(conf_next_note(conf, &level));
     ck_assert_ptr_null(conf_next_note(conf, &level));
     ck_assert_str_eq(conf_text(conf, "maxmemory"), "1gb");
-    ck_assert_str_eq(conf_text(conf, "tls-port"), "");
+    ck_assert_str_eq(conf_text(conf, "tls-port"), "0");
+    ck_assert_str_eq(conf_text(conf, "tls-cert-file"), "");
 }
 END_TEST
 
