@@ -15,152 +15,18 @@
  * files: only commit such changes if you can say why each line is right.
  */
 #include "tests/scenario/script.h"
-#include "tests/sim/check.h"
+#include "tests/scenario/story.h"
 
-#include "common/args.h"
-#include "common/glob.h"
 #include "common/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HIDDEN_MAX 16
 #define LIMIT_MS 120000
-
-struct story {
-    struct sim *sim;
-    struct buf out;
-    int64_t base;
-    bool silent; /* nothing is told while the world settles */
-    bool notes, logs;
-    char *hidden[HIDDEN_MAX];
-    int n_hidden;
-    const char *until;
-    bool seen;
-    struct args words; /* of the command under way */
-    char error[256];
-};
-
-static bool fail(struct story *story, const char *what, const char *word)
-{
-    snprintf(story->error, sizeof(story->error), "%s: %s", what, word);
-    return false;
-}
-
-/* --------------------------------------------------------------- narration ------- */
-
-static bool is_hidden(const struct story *story, const char *line)
-{
-    for (int i = 0; i < story->n_hidden; i++)
-        if (glob_match(story->hidden[i], strlen(story->hidden[i]), line, strlen(line),
-                       false))
-            return true;
-    return false;
-}
-
-static void tell(void *ctx, int64_t at, const char *who, enum sim_line kind,
-                 const char *text)
-{
-    struct story *story = ctx;
-    char line[2048];
-
-    if (kind == SIM_LINE_WORLD)
-        snprintf(line, sizeof(line), "-- %s", text);
-    else if (kind == SIM_LINE_EVENT)
-        snprintf(line, sizeof(line), "%s > %s", who, text);
-    else if (kind == SIM_LINE_LOG)
-        snprintf(line, sizeof(line), "%s : %s", who, text);
-    else
-        snprintf(line, sizeof(line), "%s   %s", who, text);
-
-    if (story->until != NULL &&
-        glob_match(story->until, strlen(story->until), line, strlen(line), false))
-        story->seen = true;
-    bool is_violation = kind == SIM_LINE_WORLD && strncmp(text, "VIOLATION", 9) == 0;
-    if (!is_violation && (story->silent || is_hidden(story, line)))
-        return;
-    if (kind == SIM_LINE_NOTE) {
-        if (story->notes)
-            buf_printf(&story->out, "              %s\n", text);
-        return;
-    }
-    if (kind == SIM_LINE_LOG && !story->logs)
-        return;
-    buf_printf(&story->out, "[%6" PRId64 "] %s\n", at - story->base, line);
-}
-
-/* ------------------------------------------------------------------- words ------- */
-
-static const char *word(const struct story *story, size_t i)
-{
-    return i < story->words.n ? story->words.words[i] : "";
-}
-
-/* "3s", "500ms" or "500". -1: it is none. */
-static int64_t duration(const char *text)
-{
-    size_t len = strlen(text);
-    int64_t n, factor = 1;
-
-    if (len > 2 && strcmp(text + len - 2, "ms") == 0) {
-        len -= 2;
-    } else if (len > 1 && text[len - 1] == 's') {
-        len -= 1;
-        factor = 1000;
-    }
-    return args_int(text, len, &n) ? n * factor : -1;
-}
-
-/* The value of "name=..." among the words, or NULL. */
-static const char *option(const struct story *story, const char *name)
-{
-    size_t len = strlen(name);
-
-    for (size_t i = 1; i < story->words.n; i++)
-        if (strncmp(word(story, i), name, len) == 0 && word(story, i)[len] == '=')
-            return word(story, i) + len + 1;
-    return NULL;
-}
-
-static int64_t option_number(const struct story *story, const char *name,
-                             int64_t otherwise)
-{
-    const char *value = option(story, name);
-
-    return value != NULL ? duration(value) : otherwise;
-}
-
-static struct machine *machine(struct story *story, size_t i)
-{
-    struct machine *found = world_node_named(story->sim, word(story, i));
-
-    if (found == NULL)
-        fail(story, "no such machine", word(story, i));
-    return found;
-}
-
-static struct redis *server(struct story *story, size_t i)
-{
-    struct machine *found = machine(story, i);
-
-    if (found != NULL && found->redis == NULL)
-        fail(story, "not a data server", word(story, i));
-    return found != NULL ? found->redis : NULL;
-}
-
-static struct host *sentinel(struct story *story, size_t i)
-{
-    struct machine *found = machine(story, i);
-
-    if (found != NULL && found->host == NULL)
-        fail(story, "not a sentinel", word(story, i));
-    return found != NULL ? found->host : NULL;
-}
 
 /* ---------------------------------------------------------------- building ------- */
 
@@ -191,20 +57,21 @@ static struct group *group_named(struct story *story, const char *name)
  */
 static bool do_master(struct story *story)
 {
-    struct group *group = group_named(story, word(story, 1));
+    struct group *group = group_named(story, story_word(story, 1));
 
     if (group == NULL)
-        return fail(story, "too many masters", word(story, 1));
-    group->quorum = (int)option_number(story, "quorum", group->quorum);
-    group->down_after_ms = option_number(story, "down-after", group->down_after_ms);
+        return story_fail(story, "too many masters", story_word(story, 1));
+    group->quorum = (int)story_number(story, "quorum", group->quorum);
+    group->down_after_ms = story_number(story, "down-after", group->down_after_ms);
     group->failover_timeout_ms =
-        option_number(story, "failover-timeout", group->failover_timeout_ms);
+        story_number(story, "failover-timeout", group->failover_timeout_ms);
     group->parallel_syncs =
-        option_number(story, "parallel-syncs", group->parallel_syncs);
-    group->reboot_ms = option_number(story, "reboot", group->reboot_ms);
-    if (option(story, "auth") != NULL)
-        snprintf(group->password, sizeof(group->password), "%s", option(story, "auth"));
-    group->scripts = option(story, "scripts") != NULL || group->scripts;
+        story_number(story, "parallel-syncs", group->parallel_syncs);
+    group->reboot_ms = story_number(story, "reboot", group->reboot_ms);
+    if (story_option(story, "auth") != NULL)
+        snprintf(group->password, sizeof(group->password), "%s",
+                 story_option(story, "auth"));
+    group->scripts = story_option(story, "scripts") != NULL || group->scripts;
     return true;
 }
 
@@ -216,24 +83,24 @@ static bool do_master(struct story *story)
 static bool do_redis(struct story *story)
 {
     struct sim *sim = story->sim;
-    const char *of = option(story, "replica-of");
-    const char *name = option(story, "master");
+    const char *of = story_option(story, "replica-of");
+    const char *name = story_option(story, "master");
     struct group *group = group_named(story, name != NULL ? name : "m1");
     int master = -1;
 
     if (of != NULL) {
         struct machine *found = world_node_named(sim, of);
         if (found == NULL || found->redis == NULL)
-            return fail(story, "no such master", of);
+            return story_fail(story, "no such master", of);
         master = found->id;
         group = &sim->groups[found->redis->group];
     }
     int index = (int)(group - sim->groups);
-    struct redis *redis = redis_new(sim, word(story, 1), index, master,
-                                    option_number(story, "priority", 100));
-    redis->lag_ms = option_number(story, "lag", 0);
-    redis->sync_ms = option_number(story, "sync", 50);
-    redis->rate = option_number(story, "rate", 1000);
+    struct redis *redis = redis_new(sim, story_word(story, 1), index, master,
+                                    story_number(story, "priority", 100));
+    redis->lag_ms = story_number(story, "lag", 0);
+    redis->sync_ms = story_number(story, "sync", 50);
+    redis->rate = story_number(story, "rate", 1000);
     if (group->master < 0) {
         group->master = redis->machine->id;
         check_allow(sim, index, redis->machine->id);
@@ -250,11 +117,11 @@ static bool do_redis(struct story *story)
 static bool do_sentinels(struct story *story)
 {
     struct sim *sim = story->sim;
-    int n = atoi(word(story, 1));
+    int n = (int)story_duration(story_word(story, 1));
     char name[8], id[RUN_ID_CAP];
 
     if (n < 1 || n > 9)
-        return fail(story, "how many?", word(story, 1));
+        return story_fail(story, "how many?", story_word(story, 1));
     for (int i = 0; i < sim->n_groups; i++) {
         struct args words = story->words;
         char *first = words.words[1];
@@ -308,7 +175,7 @@ static bool do_stabilize(struct story *story)
     sim_run(story->sim, 15000);
     story->silent = false;
     story->base = story->sim->now;
-    return is_settled(story->sim) || fail(story, "it does not settle", "");
+    return is_settled(story->sim) || story_fail(story, "it does not settle", "");
 }
 
 /*
@@ -319,24 +186,24 @@ static bool do_stabilize(struct story *story)
  */
 static bool do_run(struct story *story)
 {
-    int64_t ms = duration(word(story, 1));
+    int64_t ms = story_duration(story_word(story, 1));
     char pattern[256];
 
-    if (strcmp(word(story, 1), "until") != 0) {
+    if (strcmp(story_word(story, 1), "until") != 0) {
         if (ms < 0)
-            return fail(story, "how long?", word(story, 1));
+            return story_fail(story, "how long?", story_word(story, 1));
         sim_run(story->sim, ms);
         return true;
     }
-    snprintf(pattern, sizeof(pattern), "%s*", word(story, 2));
-    int64_t end = story->sim->now + option_number(story, "limit", LIMIT_MS);
+    snprintf(pattern, sizeof(pattern), "%s*", story_word(story, 2));
+    int64_t end = story->sim->now + story_number(story, "limit", LIMIT_MS);
     story->until = pattern;
     story->seen = false;
     while (!story->seen && story->sim->now < end && sim_run(story->sim, 1))
         ;
     story->until = NULL;
     if (!story->seen)
-        buf_printf(&story->out, "never: %s\n", word(story, 2));
+        buf_printf(&story->out, "never: %s\n", story_word(story, 2));
     return true;
 }
 
@@ -349,18 +216,18 @@ static bool do_run(struct story *story)
  */
 static bool do_crash(struct story *story)
 {
-    struct machine *m = machine(story, 1);
+    struct machine *m = story_machine(story, 1);
 
     if (m == NULL)
         return false;
-    if (strcmp(word(story, 2), "after-sending") == 0) {
+    if (strcmp(story_word(story, 2), "after-sending") == 0) {
         if (m->host == NULL)
-            return fail(story, "not a sentinel", word(story, 1));
+            return story_fail(story, "not a sentinel", story_word(story, 1));
         snprintf(m->host->crash_after, sizeof(m->host->crash_after), "%s",
-                 word(story, 3));
+                 story_word(story, 3));
         return true;
     }
-    m->off = strcmp(word(story, 2), "power") == 0;
+    m->off = strcmp(story_word(story, 2), "power") == 0;
     if (m->redis != NULL)
         redis_crash(m->redis);
     else
@@ -372,13 +239,13 @@ static bool do_crash(struct story *story)
  * keeps its data unless it comes back empty. One that runs is killed first. */
 static bool do_restart(struct story *story)
 {
-    struct machine *m = machine(story, 1);
+    struct machine *m = story_machine(story, 1);
 
     if (m == NULL)
         return false;
     if (m->redis != NULL) {
         redis_crash(m->redis);
-        redis_start(m->redis, strcmp(word(story, 2), "empty") == 0);
+        redis_start(m->redis, strcmp(story_word(story, 2), "empty") == 0);
     } else {
         host_crash(m->host);
         host_start(m->host);
@@ -389,11 +256,11 @@ static bool do_restart(struct story *story)
 /* hang r1, resume r1: SIGSTOP and SIGCONT. The kernel still accepts connections. */
 static bool do_hang(struct story *story)
 {
-    struct machine *m = machine(story, 1);
+    struct machine *m = story_machine(story, 1);
 
     if (m == NULL)
         return false;
-    if (strcmp(word(story, 0), "hang") == 0)
+    if (strcmp(story_word(story, 0), "hang") == 0)
         world_freeze(story->sim, m->id);
     else
         world_thaw(story->sim, m->id);
@@ -403,11 +270,11 @@ static bool do_hang(struct story *story)
 /* stall s1 3s: frozen for so long, then it goes on. The time passes. */
 static bool do_stall(struct story *story)
 {
-    struct machine *m = machine(story, 1);
-    int64_t ms = duration(word(story, 2));
+    struct machine *m = story_machine(story, 1);
+    int64_t ms = story_duration(story_word(story, 2));
 
     if (m == NULL || ms < 0)
-        return fail(story, "stall", word(story, 2));
+        return story_fail(story, "stall", story_word(story, 2));
     world_freeze(story->sim, m->id);
     sim_run(story->sim, ms);
     world_thaw(story->sim, m->id);
@@ -417,11 +284,11 @@ static bool do_stall(struct story *story)
 /* step-clock s1 5s: its wall clock jumps (a minus sign goes back). */
 static bool do_step_clock(struct story *story)
 {
-    struct host *host = sentinel(story, 1);
+    struct host *host = story_host(story, 1);
 
     if (host == NULL)
         return false;
-    host_step_clock(host, duration(word(story, 2)));
+    host_step_clock(host, story_duration(story_word(story, 2)));
     return true;
 }
 
@@ -432,7 +299,7 @@ static bool do_partition(struct story *story)
     node_set side = 0;
 
     for (size_t i = 1; i < story->words.n; i++) {
-        struct machine *m = machine(story, i);
+        struct machine *m = story_machine(story, i);
         if (m == NULL)
             return false;
         side |= UINT32_C(1) << m->id;
@@ -448,7 +315,7 @@ static bool do_partition(struct story *story)
 /* cut s1 r1: packets from the first to the second vanish; the others still pass. */
 static bool do_cut(struct story *story)
 {
-    struct machine *from = machine(story, 1), *to = machine(story, 2);
+    struct machine *from = story_machine(story, 1), *to = story_machine(story, 2);
 
     if (from == NULL || to == NULL)
         return false;
@@ -468,11 +335,11 @@ static bool do_heal(struct story *story)
 /* slow r1 300ms: packets from and to it take that much longer. */
 static bool do_slow(struct story *story)
 {
-    struct machine *m = machine(story, 1);
-    int64_t ms = duration(word(story, 2));
+    struct machine *m = story_machine(story, 1);
+    int64_t ms = story_duration(story_word(story, 2));
 
     if (m == NULL || ms < 0)
-        return fail(story, "slow", word(story, 2));
+        return story_fail(story, "slow", story_word(story, 2));
     for (int j = 0; j < SIM_NODES_MAX; j++)
         story->sim->slow[m->id][j] = story->sim->slow[j][m->id] = ms;
     return true;
@@ -483,12 +350,12 @@ static bool do_slow(struct story *story)
  */
 static bool do_disk(struct story *story)
 {
-    struct host *host = sentinel(story, 1);
+    struct host *host = story_host(story, 1);
 
     if (host == NULL)
         return false;
-    host->disk_full = strcmp(word(story, 2), "full") == 0;
-    int64_t ms = duration(word(story, 2));
+    host->disk_full = strcmp(story_word(story, 2), "full") == 0;
+    int64_t ms = story_duration(story_word(story, 2));
     host->disk_slow_ms = ms > 0 ? ms : 0;
     return true;
 }
@@ -503,9 +370,9 @@ static bool do_disk(struct story *story)
  */
 static bool do_server(struct story *story)
 {
-    struct redis *redis = server(story, 1);
-    const char *what = word(story, 2);
-    const char *of = option(story, "replica-of");
+    struct redis *redis = story_redis(story, 1);
+    const char *what = story_word(story, 2);
+    const char *of = story_option(story, "replica-of");
 
     if (redis == NULL)
         return false;
@@ -514,16 +381,16 @@ static bool do_server(struct story *story)
     if (strcmp(what, "busy") == 0 || strcmp(what, "idle") == 0)
         redis->busy = strcmp(what, "busy") == 0;
     redis->unkillable |= strcmp(what, "unkillable") == 0;
-    redis->loading_ms = option_number(story, "load", redis->loading_ms);
-    redis->priority = option_number(story, "priority", redis->priority);
-    redis->lag_ms = option_number(story, "lag", redis->lag_ms);
-    redis->sync_ms = option_number(story, "sync", redis->sync_ms);
+    redis->loading_ms = story_number(story, "load", redis->loading_ms);
+    redis->priority = story_number(story, "priority", redis->priority);
+    redis->lag_ms = story_number(story, "lag", redis->lag_ms);
+    redis->sync_ms = story_number(story, "sync", redis->sync_ms);
     if (strcmp(what, "master") == 0)
         redis_slaveof(redis, -1);
     if (of != NULL) {
         const struct machine *master = world_node_named(story->sim, of);
         if (master == NULL)
-            return fail(story, "no such server", of);
+            return story_fail(story, "no such server", of);
         redis_slaveof(redis, master->id);
     }
     return true;
@@ -533,96 +400,34 @@ static bool do_server(struct story *story)
  * long each takes. */
 static bool do_scripts(struct story *story)
 {
-    struct host *host = sentinel(story, 1);
+    struct host *host = story_host(story, 1);
 
     if (host == NULL)
         return false;
-    host->job_ms = option_number(story, "run", host->job_ms);
+    host->job_ms = story_number(story, "run", host->job_ms);
     host->n_job_status = 0;
     for (size_t i = 2; i < story->words.n && host->n_job_status < 16; i++)
-        if (strchr(word(story, i), '=') == NULL)
-            host->job_status[host->n_job_status++] = atoi(word(story, i));
+        if (strchr(story_word(story, i), '=') == NULL)
+            host->job_status[host->n_job_status++] =
+                (int)story_duration(story_word(story, i));
     return true;
 }
 
 /* ------------------------------------------------------------------ clients ------ */
 
-static void print_value(struct story *story, const struct resp_value *value, int depth)
-{
-    struct buf *out = &story->out;
-
-    switch (value->type) {
-    case RESP_NIL:
-        buf_puts(out, "(nil)\n");
-        return;
-    case RESP_STATUS:
-        buf_printf(out, "%s\n", value->str);
-        return;
-    case RESP_ERROR:
-        buf_printf(out, "(error) %s\n", value->str);
-        return;
-    case RESP_INT:
-        buf_printf(out, "(integer) %" PRId64 "\n", value->integer);
-        return;
-    case RESP_BULK: {
-        struct buf named = {0};
-        world_names(story->sim, value->str, &named);
-        buf_printf(out, "\"%s\"\n", buf_text(&named));
-        buf_release(&named);
-        return;
-    }
-    case RESP_ARRAY:
-        if (value->n_items == 0)
-            buf_puts(out, "(empty array)\n");
-        for (size_t i = 0; i < value->n_items; i++) {
-            buf_printf(out, "%*s%zu) ", i == 0 ? 0 : depth * 3, "", i + 1);
-            print_value(story, &value->items[i], depth + 1);
-        }
-        return;
-    }
-}
-
-/* One line with the fields asked for, of a flat list of names and values. */
-static bool print_fields(struct story *story, const struct resp_value *value,
-                         size_t first)
-{
-    bool any = false;
-
-    if (value->type != RESP_ARRAY)
-        return false;
-    if (value->n_items > 0 && value->items[0].type == RESP_ARRAY) {
-        for (size_t i = 0; i < value->n_items; i++)
-            any |= print_fields(story, &value->items[i], first);
-        return any;
-    }
-    for (size_t w = first; w < story->words.n; w++)
-        for (size_t i = 0; i + 1 < value->n_items; i += 2)
-            if (value->items[i].str != NULL && value->items[i + 1].str != NULL &&
-                strcmp(value->items[i].str, word(story, w)) == 0) {
-                struct buf named = {0};
-                world_names(story->sim, value->items[i + 1].str, &named);
-                buf_printf(&story->out, "%s%s=%s", any ? " " : "", word(story, w),
-                           buf_text(&named));
-                buf_release(&named);
-                any = true;
-            }
-    buf_puts(&story->out, any ? "\n" : "");
-    return any;
-}
-
 /* cli s1 SENTINEL MASTER m1 [-> flags quorum]: what a client of s1 is answered; with an
  * arrow, only these fields. */
 static bool do_cli(struct story *story)
 {
-    struct host *host = sentinel(story, 1);
+    struct host *host = story_host(story, 1);
     struct reply_parser parser = {0};
     struct buf bytes = {0};
     const struct resp_value *value;
     size_t n = 2;
 
     if (host == NULL || host->core == NULL)
-        return fail(story, "it does not run", word(story, 1));
-    while (n < story->words.n && strcmp(word(story, n), "->") != 0)
+        return story_fail(story, "it does not run", story_word(story, 1));
+    while (n < story->words.n && strcmp(story_word(story, n), "->") != 0)
         n++;
     resp_command_v(&bytes, (const char *const *)story->words.words + 2, n - 2);
     struct client *client = host_admin(host);
@@ -633,8 +438,8 @@ static bool do_cli(struct story *story)
     reply_feed(&parser, buf_text(&client->out), client->out.len);
     if (reply_next(&parser, &value) != 0)
         buf_puts(&story->out, "no answer\n");
-    else if (n == story->words.n || !print_fields(story, value, n + 1))
-        print_value(story, value, 0);
+    else if (n == story->words.n || !story_print_fields(story, value, n + 1))
+        story_print(story, value, 0);
     reply_release(&parser);
     host_client_free(client);
     return true;
@@ -643,7 +448,7 @@ static bool do_cli(struct story *story)
 /* config s1: the `sentinel` lines of its file, as they are on disk. */
 static bool do_config(struct story *story)
 {
-    struct host *host = sentinel(story, 1);
+    struct host *host = story_host(story, 1);
 
     if (host == NULL)
         return false;
@@ -690,24 +495,24 @@ static bool do_roles(struct story *story)
 static bool do_hello(struct story *story)
 {
     struct sim *sim = story->sim;
-    struct machine *to = machine(story, 1);
-    const char *master = option(story, "master");
+    struct machine *to = story_machine(story, 1);
+    const char *master = story_option(story, "master");
     const struct machine *named = world_node_named(sim, master != NULL ? master : "r1");
-    const struct machine *self = world_node_named(sim, word(story, 2));
-    const char *ip = option(story, "ip"), *of = option(story, "of");
-    const char *epoch = option(story, "epoch");
-    const char *config_epoch = option(story, "config-epoch");
+    const struct machine *self = world_node_named(sim, story_word(story, 2));
+    const char *ip = story_option(story, "ip"), *of = story_option(story, "of");
+    const char *epoch = story_option(story, "epoch");
+    const char *config_epoch = story_option(story, "config-epoch");
     char id[RUN_ID_CAP];
     struct buf text = {0};
 
-    if (to == NULL || named == NULL || word(story, 2)[0] != 's')
-        return fail(story, "hello", word(story, 2));
-    memset(id, word(story, 2)[1], RUN_ID_LEN);
+    if (to == NULL || named == NULL || story_word(story, 2)[0] != 's')
+        return story_fail(story, "hello", story_word(story, 2));
+    memset(id, story_word(story, 2)[1], RUN_ID_LEN);
     id[RUN_ID_LEN] = '\0';
     if (ip == NULL)
         ip = self != NULL ? self->ip : "10.9.9.9";
     buf_printf(&text, "%s,%" PRId64 ",%s,%s,%s,%s,%d,%s", ip,
-               option_number(story, "port", 26379), id, epoch != NULL ? epoch : "0",
+               story_number(story, "port", 26379), id, epoch != NULL ? epoch : "0",
                of != NULL ? of : "m1", named->ip, named->port,
                config_epoch != NULL ? config_epoch : "0");
     if (to->redis != NULL)
@@ -725,8 +530,8 @@ static bool do_hello(struct story *story)
 static bool do_hide(struct story *story)
 {
     if (story->n_hidden == HIDDEN_MAX)
-        return fail(story, "too much is hidden", word(story, 1));
-    story->hidden[story->n_hidden++] = mem_strdup(word(story, 1));
+        return story_fail(story, "too much is hidden", story_word(story, 1));
+    story->hidden[story->n_hidden++] = mem_strdup(story_word(story, 1));
     return true;
 }
 
@@ -734,9 +539,9 @@ static bool do_hide(struct story *story)
  * that are no events (on). */
 static bool do_telling(struct story *story)
 {
-    bool on = strcmp(word(story, 1), "on") == 0;
+    bool on = strcmp(story_word(story, 1), "on") == 0;
 
-    if (strcmp(word(story, 0), "notes") == 0)
+    if (strcmp(story_word(story, 0), "notes") == 0)
         story->notes = on;
     else
         story->logs = on;
@@ -790,16 +595,16 @@ static bool run_line(struct story *story, const char *line, size_t len)
     bool ok = false;
 
     if (args_split(&story->words, line, len) != 0)
-        return fail(story, "unbalanced quotes", "");
-    if (story->words.n == 0 || word(story, 0)[0] == '#') {
+        return story_fail(story, "unbalanced quotes", "");
+    if (story->words.n == 0 || story_word(story, 0)[0] == '#') {
         args_release(&story->words);
         return true;
     }
     size_t i = 0, n = sizeof(commands) / sizeof(commands[0]);
-    while (i < n && strcmp(commands[i].name, word(story, 0)) != 0)
+    while (i < n && strcmp(commands[i].name, story_word(story, 0)) != 0)
         i++;
     if (i == n || story->words.n < commands[i].n_words_min)
-        fail(story, "unknown command, or too short", word(story, 0));
+        story_fail(story, "unknown command, or too short", story_word(story, 0));
     else
         ok = commands[i].run(story);
     args_release(&story->words);
@@ -837,7 +642,7 @@ static bool run_file(const char *path, bool rewrite)
     struct script script;
     struct story story = {.logs = true};
     struct sim_options options = {
-        .calm = true, .check_every = 1, .sink = tell, .sink_ctx = &story};
+        .calm = true, .check_every = 1, .sink = story_tell, .sink_ctx = &story};
     bool ok = true;
 
     if (!script_read(&script, path))

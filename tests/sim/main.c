@@ -178,8 +178,13 @@ static void run_apart(const struct cli *cli, uint64_t seed, struct report *out)
 
 /* ------------------------------------------------------------------ totals ------- */
 
+struct sample {
+    int64_t ms;
+    uint64_t seed;
+};
+
 struct samples {
-    int64_t *at;
+    struct sample *at;
     size_t n;
 };
 
@@ -189,31 +194,35 @@ struct totals {
     uint64_t n_seeds, n_failed;
 };
 
-static void samples_add(struct samples *samples, int64_t value)
+static void samples_add(struct samples *samples, int64_t ms, uint64_t seed)
 {
-    if (value < 0)
+    if (ms < 0)
         return;
     samples->at = mem_resize(samples->at, samples->n + 1, sizeof(*samples->at));
-    samples->at[samples->n++] = value;
+    samples->at[samples->n++] = (struct sample){ms, seed};
 }
 
 static int compare(const void *a, const void *b)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    const struct sample *x = a, *y = b;
 
-    return x < y ? -1 : x > y;
+    if (x->ms != y->ms)
+        return x->ms < y->ms ? -1 : 1;
+    return x->seed < y->seed ? -1 : x->seed > y->seed;
 }
 
 static void samples_print(const char *what, struct samples *samples)
 {
-    if (samples->n == 0)
-        return;
-    qsort(samples->at, samples->n, sizeof(*samples->at), compare);
+    const struct sample *at = samples->at;
     size_t n = samples->n;
-    printf("  %-36s n %6zu  p50 %6" PRId64 "  p90 %6" PRId64 "  p99 %6" PRId64
-           "  max %6" PRId64 " ms\n",
-           what, n, samples->at[n / 2], samples->at[n * 9 / 10],
-           samples->at[n * 99 / 100], samples->at[n - 1]);
+
+    if (n == 0)
+        return;
+    qsort(samples->at, n, sizeof(*samples->at), compare);
+    printf("  %-33s n %6zu  p50 %6" PRId64 "  p90 %6" PRId64 "  p99 %6" PRId64
+           "  max %6" PRId64 " ms (seed %" PRIu64 ")\n",
+           what, n, at[n / 2].ms, at[n * 9 / 10].ms, at[n * 99 / 100].ms, at[n - 1].ms,
+           at[n - 1].seed);
 }
 
 static void totals_add(struct totals *totals, const struct report *report)
@@ -237,11 +246,11 @@ static void totals_add(struct totals *totals, const struct report *report)
     sum->n_restarts += s->n_restarts;
     sum->n_hopeless += s->n_hopeless;
     sum->n_torn += s->n_torn;
-    samples_add(&totals->settle, s->settle_ms);
+    samples_add(&totals->settle, s->settle_ms, report->seed);
     for (int g = 0; g < s->n_groups && g < 4; g++) {
-        samples_add(&totals->detect, s->detect_ms[g]);
-        samples_add(&totals->promoted, s->promoted_ms[g]);
-        samples_add(&totals->agreed, s->agreed_ms[g]);
+        samples_add(&totals->detect, s->detect_ms[g], report->seed);
+        samples_add(&totals->promoted, s->promoted_ms[g], report->seed);
+        samples_add(&totals->agreed, s->agreed_ms[g], report->seed);
     }
 }
 
