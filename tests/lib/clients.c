@@ -4,10 +4,10 @@
 #include "tests/lib/clients.h"
 
 #include "common/args.h"
+#include "common/assert.h"
 #include "common/hash.h"
 #include "common/mem.h"
 
-#include <check.h>
 #include <string.h>
 
 /* A deep copy of a posted request, as every driver needs one. */
@@ -164,8 +164,8 @@ static void clients_load_line(struct clients *clients, const struct args *line)
     int64_t port, quorum;
     int rc = ERR_SYNTAX;
 
-    ck_assert_uint_ge(line->n, 4);
-    ck_assert(args_int(line->words[3], line->lens[3], &port));
+    ASSERT(line->n >= 4);
+    ASSERT(args_int(line->words[3], line->lens[3], &port));
     if (strcmp(line->words[0], "replica") == 0) {
         rc = core_load_replica(clients->core, line->words[1], line->words[2], port,
                                &err);
@@ -173,11 +173,11 @@ static void clients_load_line(struct clients *clients, const struct args *line)
         rc = core_load_sentinel(clients->core, line->words[1], line->words[2], port,
                                 line->words[4], &err);
     } else if (strcmp(line->words[0], "monitor") == 0) {
-        ck_assert(args_int(line->words[4], line->lens[4], &quorum));
+        ASSERT(args_int(line->words[4], line->lens[4], &quorum));
         rc = core_load_monitor(clients->core, line->words[1], line->words[2], port,
                                quorum, &err);
     }
-    ck_assert_int_eq(rc, 0);
+    ASSERT(rc == 0);
 }
 
 void clients_init(struct clients *clients, const char *config)
@@ -200,11 +200,11 @@ void clients_init(struct clients *clients, const char *config)
     };
     clients->core = core_new(1);
     clients->actions = core_actions_new();
-    ck_assert_int_eq(core_load_setting(clients->core, NULL, &myid, &err), 0);
+    ASSERT(core_load_setting(clients->core, NULL, &myid, &err) == 0);
     while (config != NULL && *config != '\0') {
         size_t len = strcspn(config, "\n");
         struct args line;
-        ck_assert_int_eq(args_split(&line, config, len), 0);
+        ASSERT(args_split(&line, config, len) == 0);
         clients_load_line(clients, &line);
         args_release(&line);
         config += len + (config[len] != '\0' ? 1 : 0);
