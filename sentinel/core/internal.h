@@ -173,6 +173,9 @@ struct node *node_find(const struct master *master, const struct addr *addr);
 struct node *node_add_replica(struct core *core, struct master *master,
                               const struct addr *addr);
 void node_rename(struct node *node); /* name from its address */
+/* The address that the name of |node| stands for is known, or new: replicas that are at
+ * the master's own address are none, and are dropped. True if |node| is gone. */
+bool node_drop_twins(struct core *core, struct node *node);
 
 /* ---- info.c ---- */
 #define INFO_REPLICAS_MAX 512

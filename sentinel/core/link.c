@@ -199,6 +199,8 @@ void link_on_address(struct core *core, struct link *link, const char *ip)
         addr_set_ip(link_addr(link), ip);
         if (link->node != NULL && node_is_master(link->node))
             master_reindex(core, link->node->master);
+        if (link->node != NULL && node_drop_twins(core, link->node))
+            return; /* and |link| with it */
     }
     if (link_addr(link)->ip[0] == '\0') {
         link->redial_at = core->now + REDIAL_MAX_MS;

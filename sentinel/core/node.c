@@ -218,3 +218,36 @@ struct node *node_add_replica(struct core *core, struct master *master,
     durable_touch(core, master);
     return node;
 }
+
+static void node_drop(struct core *core, struct node *node)
+{
+    struct master *master = node->master;
+
+    emit_note(core, "replica %s of %s turned out to be the master itself", node->name,
+              master->name);
+    if (master->failover.promoted == node)
+        failover_reset(core, master);
+    HASH_DEL(master->replicas, node);
+    node_free(core, node);
+    durable_touch(core, master);
+    master_rearm(core, master);
+}
+
+bool node_drop_twins(struct core *core, struct node *node)
+{
+    struct master *master = node->master;
+    struct node *replica, *next;
+
+    if (!node_is_master(node)) {
+        if (!addr_equal(&node->addr, &master->current->addr))
+            return false;
+        node_drop(core, node);
+        return true;
+    }
+    HASH_ITER(hh, master->replicas, replica, next)
+    {
+        if (addr_equal(&replica->addr, &node->addr))
+            node_drop(core, replica);
+    }
+    return false;
+}
