@@ -253,8 +253,10 @@ void hello_on_text(struct core *core, const char *text, size_t len, bool from_pu
         addr_release(&addr);
     }
     voter->hello_at = core->now;
-    if (hello.epoch > core->current_epoch)
-        vote_raise_epoch(core, master, hello.epoch);
+    /* No configuration is newer than our epoch: a failover of ours would be older. */
+    uint64_t epoch = max_u64(hello.epoch, hello.config_epoch);
+    if (epoch > core->current_epoch)
+        vote_raise_epoch(core, master, epoch);
     if (hello.config_epoch > master->config_epoch ||
         hello_wins_tie(core, master, &hello))
         hello_adopt_config(core, master, voter, &hello);
