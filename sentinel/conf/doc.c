@@ -253,25 +253,31 @@ void doc_key(struct buf *key, const struct sline_rule *rule, const struct args *
     }
 }
 
+/* The end of the word that begins at |p|, which args_quote() wrote. */
+static const char *doc_key_word_end(const char *p)
+{
+    if (*p != '"')
+        return p + strcspn(p, " ");
+    for (p++; *p != '"'; p++)
+        p += *p == '\\';
+    return p + 1;
+}
+
 void doc_key_put_subject(struct buf *out, const char *key)
 {
     const char *subject = key + 2;
-    size_t len;
+    bool is_name = DOC_KEY_KIND(key) == SLINE_RENAME_COMMAND; /* case does not matter */
 
-    switch (DOC_KEY_KIND(key)) {
-    case SLINE_KNOWN_SENTINEL:
-        subject = strrchr(key, ' ') + 1;
-        len = strlen(subject);
-        break;
-    case SLINE_RENAME_COMMAND:
-        len = strcspn(subject, " ");
-        break;
-    default:
+    if (DOC_KEY_KIND(key) == SLINE_KNOWN_SENTINEL) {
+        subject = doc_key_word_end(subject) + 1; /* host */
+        subject = doc_key_word_end(subject);     /* port */
+        subject += *subject == ' ';
+    } else if (!is_name) {
         return;
     }
     buf_putc(out, key[0]);
-    for (size_t i = 0; i < len; i++) {
-        char c = subject[i];
-        buf_putc(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+    for (const char *end = doc_key_word_end(subject); subject < end; subject++) {
+        bool is_upper = is_name && *subject >= 'A' && *subject <= 'Z';
+        buf_putc(out, is_upper ? (char)(*subject - 'A' + 'a') : *subject);
     }
 }

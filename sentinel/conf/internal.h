@@ -189,8 +189,8 @@ void doc_key_text(struct buf *key, enum sline_kind kind, const char *text);
 void doc_key_int(struct buf *key, int64_t number);
 #define DOC_KEY_KIND(key) ((enum sline_kind)((key)[0] - '0'))
 
-/* Appends what |key| is about, in lower case, where a master may have several lines of
- * a kind: a sentinel's run id, the old name of a command. Nothing for other kinds. */
+/* Appends what |key| is about where a master may have several lines of a kind: a
+ * sentinel's run id, the old name of a command in lower case. Nothing for other kinds. */
 void doc_key_put_subject(struct buf *out, const char *key);
 
 /* Writes all lines; runs of blank ones become one. */
