@@ -10,7 +10,7 @@
 #include "common/assert.h"
 #include "common/mem.h"
 
-#include <hiredis/hiredis.h>
+#include <hiredis/read.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
