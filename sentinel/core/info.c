@@ -127,9 +127,8 @@ static void info_parse_line(struct info *info, const struct line *line)
         break;
     case 'm':
         if ((v = line_value(line, "master_link_down_since_seconds:", &n)) != NULL) {
-            int64_t seconds = text_number(v, n);
-            info->link_down_ms =
-                seconds > INT32_MAX ? INT64_C(1000) * INT32_MAX : seconds * 1000;
+            int64_t seconds = max_i64(text_number(v, n), -INT32_MAX);
+            info->link_down_ms = min_i64(seconds, INT32_MAX) * 1000;
             break;
         }
         /* fall through */
