@@ -2,8 +2,9 @@
 ends with one line for everything: "N passed, M failed".
 
 A stage is a make target. What it counts is read from its output: the summary lines of
-Check, and lines "N passed, M failed" or "N seeds, M failed". A stage that ends with an
-error without having counted a failure, or that counted nothing, is a failure itself.
+Check, and lines "N passed, M failed", "N seeds, M failed" or "  OK  ...". A stage that
+ends with an error without having counted a failure, or that counted nothing, is a
+failure itself.
 """
 
 import argparse
@@ -28,6 +29,8 @@ def count(line):
     match = PLAIN.match(line)
     if match:
         return int(match[1]), int(match[2])
+    if line.startswith("  OK  "):
+        return 1, 0
     match = TOTAL.match(line)
     if match:
         return int(match[1]) - int(match[2]), int(match[2])

@@ -221,6 +221,8 @@ class Sentinel(Process):
             program = pathlib.Path(Settings.stock, "redis-sentinel").resolve()
             return ["redis-sentinel", str(self.conf)], str(program)
         program = str(pathlib.Path(Settings.sentinel).absolute())
+        if self.user:  # who may not be allowed to look into this tree
+            program = shutil.copy(program, self.dir)
         argv = ["redis-sentinel", str(self.conf)]
         if Settings.valgrind:
             argv = ["valgrind", "-q", "--leak-check=full", "--error-exitcode=66",
