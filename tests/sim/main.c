@@ -20,6 +20,7 @@
 
 #define JOBS_MAX 64
 #define FAILURES_MAX 10
+#define EXCUSED_MAX 12       /* hopeless seeds that are named */
 #define SEED_SECONDS_MAX 600 /* a core that goes round in circles is ended */
 
 struct cli {
@@ -192,6 +193,8 @@ struct totals {
     struct sim_statistics sum;
     struct samples detect, promoted, agreed, settle;
     uint64_t n_seeds, n_failed;
+    uint64_t excused[EXCUSED_MAX];
+    size_t n_excused;
 };
 
 static void samples_add(struct samples *samples, int64_t ms, uint64_t seed)
@@ -246,6 +249,8 @@ static void totals_add(struct totals *totals, const struct report *report)
     sum->n_restarts += s->n_restarts;
     sum->n_hopeless += s->n_hopeless;
     sum->n_torn += s->n_torn;
+    if (s->n_hopeless > 0 && totals->n_excused < EXCUSED_MAX)
+        totals->excused[totals->n_excused++] = report->seed;
     samples_add(&totals->settle, s->settle_ms, report->seed);
     for (int g = 0; g < s->n_groups && g < 4; g++) {
         samples_add(&totals->detect, s->detect_ms[g], report->seed);
@@ -269,6 +274,9 @@ static void totals_print(struct totals *totals)
            "%u, restarts %u, hopeless %u (torn %u)\n",
            s->n_aborts_votes, s->n_aborts_replica, s->n_aborts_timeout, s->n_tilts,
            s->n_restarts, s->n_hopeless, s->n_torn);
+    for (size_t i = 0; i < totals->n_excused; i++)
+        printf("%s %" PRIu64, i == 0 ? "  hopeless:" : "", totals->excused[i]);
+    printf("%s", totals->n_excused > 0 ? "\n" : "");
     samples_print("master dead to +odown", &totals->detect);
     samples_print("master dead to next one promoted", &totals->promoted);
     samples_print("master dead to all agreed", &totals->agreed);

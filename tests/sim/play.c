@@ -245,6 +245,24 @@ static bool is_torn(const struct sim *sim, node_set set, int group)
     return false;
 }
 
+static bool is_excused(struct sim *sim, node_set set)
+{
+    for (int g = 0; g < sim->n_groups; g++) {
+        if (check_agreement(sim, set, g, NULL) == NULL)
+            continue;
+        bool torn = is_torn(sim, set, g);
+        if (!torn && !is_hopeless(sim, set, g) && !is_estranged(sim, set, g))
+            continue;
+        world_note(sim, "%s cannot be settled: %s", sim->groups[g].name,
+                   torn ? "one config epoch, two addresses"
+                        : "no candidate, or sentinels that forgot each other");
+        sim->stats.n_hopeless++;
+        sim->stats.n_torn += torn;
+        return true;
+    }
+    return false;
+}
+
 static bool play_heal(struct sim *sim, node_set set)
 {
     int64_t bound = settle_bound(sim), since = sim->now;
@@ -257,15 +275,9 @@ static bool play_heal(struct sim *sim, node_set set)
     while ((why = disagreement(sim, set)) != NULL ||
            !everybody_is_known(sim, set, false)) {
         if (sim->now - since > bound) {
-            for (int g = 0; g < sim->n_groups; g++)
-                if (check_agreement(sim, set, g, NULL) != NULL &&
-                    (is_hopeless(sim, set, g) || is_estranged(sim, set, g) ||
-                     is_torn(sim, set, g))) {
-                    sim->stats.n_hopeless++;
-                    sim->stats.n_torn += is_torn(sim, set, g);
-                    return false;
-                }
             describe(sim, set);
+            if (is_excused(sim, set))
+                return false;
             world_fail(sim, "L2: %" PRId64 " s after healing: %s", bound / 1000,
                        why != NULL ? why : "not everybody is known");
             return false;
