@@ -190,7 +190,7 @@ void doc_key_int(struct buf *key, int64_t number);
 #define DOC_KEY_KIND(key) ((enum sline_kind)((key)[0] - '0'))
 
 /* Appends what |key| is about where a master may have several lines of a kind: a
- * sentinel's run id, the old name of a command in lower case. Nothing for other kinds. */
+ * sentinel's run id, the old name of a command in lower case. Nothing for others. */
 void doc_key_put_subject(struct buf *out, const char *key);
 
 /* Writes all lines; runs of blank ones become one. */

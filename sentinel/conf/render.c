@@ -255,11 +255,10 @@ static void block_match(struct doc_block *block, struct wants *wants,
         if (item->is_done || key == NULL)
             continue;
         HASH_FIND_STR(table, key, want);
-        /* One place under two names: the next start would call it a duplicate. */
-        if (want != NULL)
-            item->is_done = true;
-        else
+        if (want == NULL)
             HASH_ADD_KEYPTR(hh, table, key, strlen(key), item);
+        else if (match == MATCH_KEY) /* the next start would call it a duplicate */
+            item->is_done = true;
     }
     for (struct doc_line *line = table != NULL ? block->lines : NULL; line != NULL;
          line = line->block_next) {
