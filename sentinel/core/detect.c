@@ -127,6 +127,25 @@ void detect_link(struct core *core, struct link *link)
     detect_voter(core, voter);
 }
 
+void detect_lost(struct core *core, struct link *link)
+{
+    struct voter *voter;
+
+    if (!core->started)
+        return;
+    if (link->node != NULL) {
+        if (!link->node->s_down)
+            timer_arm_by(core, &link->node->down_timer, detect_next(core, link->node));
+        return;
+    }
+    DL_FOREACH(link->peer->voters, voter)
+    {
+        if (!voter->s_down)
+            timer_arm_by(core, &voter->down_timer,
+                         link_down_at(link, voter->master->down_after_ms));
+    }
+}
+
 bool detect_says_down(const struct core *core, const struct voter *voter)
 {
     return voter->says_down &&

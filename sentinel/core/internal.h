@@ -237,6 +237,8 @@ void detect_all(struct core *core);
 bool detect_says_down(const struct core *core, const struct voter *voter);
 /* A link may have changed for better or worse. */
 void detect_link(struct core *core, struct link *link);
+/* Silence of |link| begins: sees that it is judged in time, and judges nothing now. */
+void detect_lost(struct core *core, struct link *link);
 
 /* ---- vote.c ---- */
 void vote_ask_all(struct core *core, struct master *master);

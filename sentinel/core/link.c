@@ -61,8 +61,10 @@ static void link_lost_cmd(struct core *core, struct link *link)
 {
     link->n_in_flight = 0;
     link->local_ip[0] = '\0';
-    if (link->ping_pending_at == CORE_NEVER)
+    if (link->ping_pending_at == CORE_NEVER) {
         link->ping_pending_at = core->now;
+        detect_lost(core, link);
+    }
 }
 
 static void link_close_chan(struct core *core, struct link *link, enum link_chan which)
