@@ -33,11 +33,10 @@ static int64_t choose_port(struct input *input)
     return n == 32 ? -1 : n == 33 ? 65536 : n;
 }
 
-static const char *choose_name(const struct bench *bench, struct input *input)
+static const char *choose_name(struct input *input)
 {
     static const char *const names[] = {"m1", "m2", "m3", "*"};
 
-    (void)bench;
     return names[input_below(input, 4)];
 }
 
@@ -118,25 +117,27 @@ static void do_reply(struct bench *bench, struct input *input)
 static void do_info(struct bench *bench, struct input *input)
 {
     static const char *const roles[] = {"master", "slave", "slave", "sentinel"};
+    static const char *const fields[] = {"master_link_down_since_seconds",
+                                         "slave_priority", "slave_repl_offset"};
     int port = BENCH_PORT + (int)input_below(input, BENCH_SERVERS);
     struct bench_item *item = bench_item_of(bench, port, "INFO");
     struct buf text = {0};
 
     if (item == NULL)
         return;
-    buf_printf(&text, "run_id:%040u\r\nrole:%s\r\n", input_byte(input) % 4,
-               roles[input_below(input, 4)]);
+    buf_printf(&text, "run_id:%040u\r\n", input_below(input, 4));
+    buf_printf(&text, "role:%s\r\n", roles[input_below(input, 4)]);
     buf_printf(&text, "master_host:%s\r\n", choose_host(input));
     buf_printf(&text, "master_port:%" PRId64 "\r\n", choose_port(input));
     buf_printf(&text, "master_link_status:%s\r\n",
                input_below(input, 2) != 0 ? "up" : "down");
-    buf_printf(&text,
-               "master_link_down_since_seconds:%" PRId64 "\r\nslave_priority:%" PRId64
-               "\r\nslave_repl_offset:%" PRId64 "\r\n",
-               input_number(input), input_number(input), input_number(input));
-    for (unsigned i = input_below(input, 4); i > 0; i--)
-        buf_printf(&text, "slave%u:ip=%s,port=%" PRId64 ",state=online\r\n", i,
-                   choose_host(input), choose_port(input));
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        buf_printf(&text, "%s:%" PRId64 "\r\n", fields[i], input_number(input));
+    for (unsigned i = input_below(input, 4); i > 0; i--) {
+        const char *host = choose_host(input);
+        buf_printf(&text, "slave%u:ip=%s,port=%" PRId64 ",state=online\r\n", i, host,
+                   choose_port(input));
+    }
     struct resp_value value = {.type = RESP_BULK, .str = text.data, .len = text.len};
     bench_reply(bench, item, &value);
     buf_release(&text);
@@ -148,10 +149,16 @@ static void make_hello(struct bench *bench, struct input *input, struct buf *tex
         buf_puts(text, input_text(input));
         return;
     }
-    buf_printf(text, "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%" PRId64 ",%" PRIu64,
-               choose_host(input), choose_port(input), choose_run_id(bench, input),
-               choose_epoch(bench, input), choose_name(bench, input),
-               choose_host(input), choose_port(input), choose_epoch(bench, input));
+    const char *ip = choose_host(input);
+    int64_t port = choose_port(input);
+    const char *run_id = choose_run_id(bench, input);
+    uint64_t epoch = choose_epoch(bench, input);
+    const char *name = choose_name(input);
+    const char *host = choose_host(input);
+    int64_t master_port = choose_port(input);
+    uint64_t config_epoch = choose_epoch(bench, input);
+    buf_printf(text, "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%" PRId64 ",%" PRIu64, ip,
+               port, run_id, epoch, name, host, master_port, config_epoch);
 }
 
 static void do_hello(struct bench *bench, struct input *input)
@@ -174,8 +181,10 @@ static void do_hello(struct bench *bench, struct input *input)
 static void do_stray(struct bench *bench, struct input *input)
 {
     struct core_event event = {0};
-    struct slot_id id = {.slot = input_below(input, 16), .gen = input_below(input, 4)};
+    struct slot_id id;
 
+    id.slot = input_below(input, 16);
+    id.gen = input_below(input, 4);
     switch (input_below(input, 5)) {
     case 0:
         event.type = CORE_EV_RESOLVED;
@@ -258,13 +267,11 @@ static void make_setting(struct input *input, struct core_setting *setting)
 static void do_set(struct bench *bench, struct input *input)
 {
     struct core_setting settings[3];
-    struct core_request request = {
-        .name = choose_name(bench, input),
-        .settings = settings,
-        .n_settings = 1 + input_below(input, 3),
-        .type = (enum core_request_type)(CORE_RQ_SET + input_below(input, 3)),
-    };
+    struct core_request request = {.settings = settings};
 
+    request.type = (enum core_request_type)(CORE_RQ_SET + input_below(input, 3));
+    request.name = choose_name(input);
+    request.n_settings = 1 + input_below(input, 3);
     for (size_t i = 0; i < request.n_settings; i++) {
         if (request.type == CORE_RQ_SET)
             settings[i].option = set_options[input_below(input, 10)];
@@ -287,7 +294,7 @@ static void do_request(struct bench *bench, struct input *input)
     };
     struct core_request request = {.type = types[input_below(input, 8)]};
 
-    request.name = request.text = choose_name(bench, input);
+    request.name = request.text = choose_name(input);
     request.text_len = strlen(request.text);
     switch (request.type) {
     case CORE_RQ_VOTE:
