@@ -82,7 +82,7 @@ static void send_info(struct bench *bench, const char *text, size_t len)
     }
     check_parse(value.str, value.len);
     /* All is well but the answer to this question. */
-    for (int i = 0; i < 200 && item == NULL && !bench->is_over; i++) {
+    for (int i = 0; i < 20 && item == NULL && !bench->is_over; i++) {
         bench_wait_only(bench, 100);
         item = bench_item_of(bench, BENCH_PORT + (int)server, "INFO");
         if (item == NULL)
@@ -105,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bench_set(&bench, NULL, CORE_OPT_RESOLVE_HOSTNAMES, bits & 1, NULL);
     bench_load_master(&bench, "m1", 1);
     bench_set(&bench, "m1", CORE_OPT_DOWN_AFTER, 1000, NULL);
+    bench_set(&bench, NULL, CORE_OPT_INFO_PERIOD, 200, NULL);
     bench_start(&bench);
     bench_run(&bench, 1000);
     bench.servers[0].is_dead = bits & 2;
