@@ -71,8 +71,11 @@ struct voter *peer_add_voter(struct core *core, struct master *master,
     DL_APPEND(peer->voters, voter);
     peer->n_voters++;
     HASH_ADD_KEYPTR(hh, master->voters, peer->run_id, RUN_ID_LEN, voter);
-    link_refresh(core, peer->link);
+    /* Not a walk over all voters for each one that is loaded: core_start() does it once,
+     * and later only a shorter down-after than the others' changes anything. */
     if (core->started) {
+        if (is_new || master->down_after_ms < peer->link->down_after_ms)
+            link_refresh(core, peer->link);
         if (is_new)
             link_reset(core, peer->link);
         detect_voter(core, voter);
@@ -97,10 +100,11 @@ void voter_free(struct core *core, struct voter *voter)
     peer->n_voters--;
     HASH_DEL(voter->master->voters, voter);
     slots_remove(&core->voter_ids, voter->id);
+    bool was_least = voter->master->down_after_ms <= peer->link->down_after_ms;
     mem_free(voter);
     if (peer->n_voters == 0)
         peer_free(core, peer);
-    else
+    else if (was_least)
         link_refresh(core, peer->link);
 }
 
