@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define JOBS_MAX 64
+#define CHECK_EVERY 64 /* events between two looks at all states */
 #define FAILURES_MAX 10
 #define EXCUSED_MAX 12       /* hopeless seeds that are named */
 #define SEED_SECONDS_MAX 600 /* a core that goes round in circles is ended */
@@ -305,7 +306,7 @@ static void print_command(const struct cli *cli, uint64_t seed)
         printf(" --groups %d", o->n_groups);
     if (o->n_servers > 0)
         printf(" --servers %d", o->n_servers);
-    if (o->check_every > 0)
+    if (o->check_every != CHECK_EVERY)
         printf(" --check-every %d", o->check_every);
     printf("\n");
 }
@@ -557,7 +558,7 @@ static void parse(struct cli *cli, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.first = 1, .last = 200, .n_jobs = 1, .options.check_every = 64};
+    struct cli cli = {.first = 1, .last = 200, .n_jobs = 1, .options.check_every = CHECK_EVERY};
     static struct totals totals;
 
     (void)argc;
