@@ -93,9 +93,9 @@ test: ## everything: unit, scenario, simulation (TEST_SEEDS), integration
 # Everything the tests run, built beforehand so that the stages only test.
 programs: all stock $(UNITS) $(EXAMPLES) $(BUILD)/sim $(BUILD)/scenario
 
-check: ## quick: unit, scenario, CHECK_SEEDS seeds, example, layers, tidy
+check: ## quick: unit, scenario, CHECK_SEEDS seeds, corpora, example, layers, tidy
 	@$(MAKE) --no-print-directory $(PARALLEL) programs
-	@$(MAKE) --no-print-directory unit scenario examples layers tidy
+	@$(MAKE) --no-print-directory unit scenario fuzz-corpus examples layers tidy
 	@$(MAKE) --no-print-directory sim SEEDS=$(CHECK_SEEDS)
 
 unit: $(UNITS) ## unit tests (Check)

@@ -33,6 +33,8 @@ fuzz: ## fuzz with clang: T=hello TIME=60 (each target in turn without T)
 	    $(BUILD)/fuzz-found/$$t tests/fuzz/corpus/$$t || exit 1; \
 	done
 
+programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+
 fuzz-corpus: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## the inputs of all fuzz targets, once
 	$(Q)for t in $(FUZZ_TARGETS); do \
 	  $(BUILD)/fuzz/$$t tests/fuzz/corpus/$$t || exit 1; done
