@@ -558,7 +558,8 @@ static void parse(struct cli *cli, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {.first = 1, .last = 200, .n_jobs = 1, .options.check_every = CHECK_EVERY};
+    struct cli cli = {
+        .first = 1, .last = 200, .n_jobs = 1, .options.check_every = CHECK_EVERY};
     static struct totals totals;
 
     (void)argc;
