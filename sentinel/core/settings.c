@@ -162,6 +162,11 @@ static int apply_of_sentinel(struct core *core, const struct core_setting *s,
     case CORE_OPT_CURRENT_EPOCH:
         core->current_epoch = max_u64(core->current_epoch, (uint64_t)s->number);
         break;
+    case CORE_OPT_INFO_PERIOD:
+        core->numbers[s->option] = s->number;
+        if (core->started)
+            detect_all(core); /* a wrong role is put up with for two of them */
+        break;
     case CORE_OPT_ANNOUNCE_IP:
         mem_replace(&core->announce_ip, s->text);
         break;
