@@ -126,6 +126,9 @@ layers: ## the dependency rules: includes, and the symbols of the core
 	  $(BUILD)/layers/core.a $(BUILD)/layers/common.a >/dev/null
 	@$(PYTHON) tests/layers.py symbols $(BUILD)/layers/core.a $(BUILD)/layers/common.a
 
+determinism: $(BUILD)/sim ## same seed, same trace: gcc and clang, -O0 and -O2
+	@tests/determinism.sh $(BUILD) "$(MAKE)"
+
 tidy: ## style: format, lengths, banned calls, disabled tests
 	@$(PYTHON) tests/tidy.py
 
@@ -162,7 +165,9 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile $(wildcard tests/*/*.mk) | \
 	  awk -F '\t' '{ printf "  %-16s %s\n", $$1, $$2 }'
 
--include $(shell find $(BUILD) -name '*.d' -not -path '*/layers/*' 2>/dev/null)
+-include $(shell find $(addprefix $(BUILD)/,common sentinel tests examples) \
+  -name '*.d' 2>/dev/null)
 .PHONY: all have-libs deps demo test programs check unit examples scenario sim stock \
-  integration bench-failover layers tidy san valgrind install uninstall clean help
+  integration bench-failover layers determinism tidy san valgrind install uninstall \
+  clean help
 .SECONDARY:
