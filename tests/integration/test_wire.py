@@ -223,32 +223,3 @@ def test_redis_cli(t):
     group.master.kill()
     until(lambda: "+switch-master\n" in shown.read_text(), 20,
           "redis-cli shows +switch-master")
-
-
-def test_python_client_library(t):
-    """python3-redis finds the master through sentinels, and finds the next one."""
-    try:
-        from redis.sentinel import Sentinel as Library
-    except ImportError:
-        raise Skip("python3-redis is not installed")
-    group = t.group(["ours"] * 3).start()
-    library = Library([("127.0.0.1", s.port) for s in group.sentinels],
-                      min_other_sentinels=2, socket_timeout=2)
-    assert library.discover_master("mymaster") == ("127.0.0.1", group.master.port)
-    assert sorted(library.discover_slaves("mymaster")) == \
-        sorted(("127.0.0.1", s.port) for s in group.replicas)
-    master = library.master_for("mymaster", socket_timeout=2)
-    replica = library.slave_for("mymaster", socket_timeout=2)
-    assert master.set("key", "value")
-    until(lambda: replica.get("key") == b"value", 5, "a replica has the value")
-    group.master.kill()
-    new = group.wait_switch(group.master.port)
-    assert library.discover_master("mymaster") == ("127.0.0.1", new.port)
-
-    def write():
-        try:
-            return master.set("key", "again")
-        except Exception as error:  # the library's own: still the old master
-            return None if "redis" in type(error).__module__ else error
-    assert until(write, 10, "the library writes to the new master") is True
-    assert new.call("GET", "key") == "again"
