@@ -9,7 +9,7 @@
 #include "sentinel/core/internal.h"
 
 #define SAVE_RETRY_FIRST_MS 100
-#define SAVE_RETRY_MAX_MS 10000
+#define SAVE_RETRY_MAX_MS 1000
 
 enum held_kind {
     HELD_VOTE,     /* the answer to a vote request */

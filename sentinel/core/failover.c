@@ -8,6 +8,8 @@
 #define RETRY_LOW_MS 15
 #define RETRY_HIGH_MS 45
 #define RETRY_DOUBLINGS_MAX 6
+/* Round trips spread the pauses; one that is out of all proportion does not. */
+#define RTT_MAX_MS 500
 /* The same when somebody may have won without our knowing: time to hear from it. */
 #define RETRY_UNSURE_MS 150
 /* All sentinels see a killed server die in the same millisecond. They take turns: the
@@ -17,6 +19,8 @@
 /* Waiting for INFO that is under way, when a choice exists and when none does. */
 #define SELECT_IMPROVE_MS 100
 #define SELECT_HOPE_MS 1000
+/* INFO older than this is asked for again before the choice. */
+#define FACTS_AGE_MS 1000
 /* SENTINEL FAILOVER waits so long for peers that do not answer. */
 #define FORCED_ASK_MS 1000
 #define FORCED_TRIES_MAX 5
@@ -134,7 +138,7 @@ void failover_reset(struct core *core, struct master *master)
     struct failover *fo = &master->failover;
 
     failover_clear(core, master);
-    fo->start_at = CORE_NEVER;
+    fo->start_at = fo->awaiting_since = CORE_NEVER;
     fo->retry_at = fo->retry_logged = core->now;
     fo->n_lost = 0;
     fo->lacked_replica = false;
@@ -159,6 +163,7 @@ static void start_election(struct core *core, struct master *master, bool forced
     fo->asked = fo->by_majority = fo->announced = false;
     fo->lacked_replica = false;
     fo->start_at = core->now;
+    fo->awaiting_since = CORE_NEVER;
     fo->awaited[0] = '\0';
     fo->epoch = core->current_epoch + 1;
     vote_raise_epoch(core, master, fo->epoch);
@@ -227,12 +232,25 @@ static void ask_votes(struct core *core, struct master *master, struct node *nod
     count_votes(core, master, node);
 }
 
+/* The slowest round trip to a peer that can be reached. */
+static int64_t slowest_rtt(const struct master *master)
+{
+    int64_t rtt = 0;
+
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        if (v->peer->link->cmd.up && !v->s_down)
+            rtt = max_i64(rtt, v->peer->link->rtt_ms);
+    return min_i64(rtt, RTT_MAX_MS);
+}
+
 static int64_t retry_delay(struct core *core, struct master *master)
 {
     struct failover *fo = &master->failover;
     uint32_t n = fo->n_lost < RETRY_DOUBLINGS_MAX ? fo->n_lost : RETRY_DOUBLINGS_MAX;
 
-    return rng_between(&core->rng, RETRY_LOW_MS, RETRY_HIGH_MS) << n;
+    int64_t high = RETRY_HIGH_MS + 3 * slowest_rtt(master);
+
+    return rng_between(&core->rng, RETRY_LOW_MS, high) << n;
 }
 
 static void not_elected(struct core *core, struct master *master)
@@ -281,6 +299,10 @@ static void elected(struct core *core, struct master *master)
     }
     enter(core, master, FO_SELECT);
     emit_master(core, LOG_LVL_WARNING, "+failover-state-select-slave", master, NULL);
+    /* After a long election the facts are old. */
+    for (struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (n->info_at == CORE_NEVER || core->now - n->info_at > FACTS_AGE_MS)
+            node_info_soon(core, n, 0);
     choose(core, master, NULL);
 }
 
@@ -357,7 +379,8 @@ void failover_take_turn(struct core *core, struct master *master)
         if (v->peer->link->cmd.up && !v->s_down &&
             strcmp(v->peer->run_id, core->myid) < 0)
             rank++;
-    fo->retry_at = max_i64(fo->retry_at, core->now + rank * TURN_MS);
+    fo->retry_at =
+        max_i64(fo->retry_at, core->now + rank * (TURN_MS + slowest_rtt(master)));
 }
 
 void failover_await(struct core *core, struct master *master, const char *candidate)
@@ -368,9 +391,12 @@ void failover_await(struct core *core, struct master *master, const char *candid
     if (fo->state != FO_NONE)
         return;
     snprintf(fo->awaited, sizeof(fo->awaited), "%s", candidate);
+    if (fo->awaiting_since == CORE_NEVER)
+        fo->awaiting_since = core->now;
+    /* One that asks for vote after vote and gets nowhere is not waited for for ever. */
+    int64_t until = min_i64(core->now, fo->awaiting_since + patience) + patience;
     fo->retry_at =
-        max_i64(fo->retry_at,
-                core->now + patience + rng_between(&core->rng, 0, AWAIT_SPREAD_MS));
+        max_i64(fo->retry_at, until + rng_between(&core->rng, 0, AWAIT_SPREAD_MS));
     master_rearm(core, master);
 }
 
@@ -534,14 +560,25 @@ static void announce(struct core *core, struct master *master)
                to->port);
 }
 
-static void finish(struct core *core, struct master *master)
+static void switch_over(struct core *core, struct master *master)
 {
     struct node *promoted = master->failover.promoted;
 
-    emit_master(core, LOG_LVL_WARNING, "+failover-end", master, NULL);
     enter(core, master, FO_SWITCH);
     announce(core, master);
     master_switch(core, master, promoted);
+}
+
+static void finish(struct core *core, struct master *master)
+{
+    emit_master(core, LOG_LVL_WARNING, "+failover-end", master, NULL);
+    switch_over(core, master);
+}
+
+void failover_complete(struct core *core, struct master *master)
+{
+    if (master->failover.state == FO_RECONF)
+        switch_over(core, master);
 }
 
 static void next_replica(struct core *core, struct master *master, struct node *node)

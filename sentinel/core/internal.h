@@ -289,6 +289,9 @@ void failover_input(struct core *core, struct master *master, enum failover_inpu
 /* The next moment at which FI_DEADLINE matters; CORE_NEVER. */
 int64_t failover_deadline(const struct core *core, const struct master *master);
 void failover_reset(struct core *core, struct master *master);
+/* A failover whose replica is promoted cannot be undone, only cut short: it ends now,
+ * with the switch. Others are left alone. */
+void failover_complete(struct core *core, struct master *master);
 bool failover_in_progress(const struct master *master);
 /* The master has become odown: when may we start, so that not all do at once? */
 void failover_take_turn(struct core *core, struct master *master);

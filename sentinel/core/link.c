@@ -362,6 +362,8 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
         starts_with(value->str, "MASTERDOWN")) {
         link->avail_at = core->now;
         link->ping_pending_at = CORE_NEVER;
+        if (link->ping_sent_at != CORE_NEVER)
+            link->rtt_ms = core->now - link->ping_sent_at;
         link->ping_due_at =
             link->ping_sent_at == CORE_NEVER
                 ? core->now

@@ -118,7 +118,7 @@ struct master *master_new(struct core *core, const char *name, const struct addr
     master->o_down_at = CORE_NEVER;
     master->ask_at = CORE_NEVER;
     timer_init(&master->timer, TIMER_MASTER, master);
-    master->failover.start_at = CORE_NEVER;
+    master->failover.start_at = master->failover.awaiting_since = CORE_NEVER;
     master->failover.retry_at = master->failover.retry_logged = core->now;
     HASH_ADD_KEYPTR(hh, core->masters, master->name, strlen(master->name), master);
     node_new(core, master, addr);

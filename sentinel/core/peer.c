@@ -71,8 +71,8 @@ struct voter *peer_add_voter(struct core *core, struct master *master,
     DL_APPEND(peer->voters, voter);
     peer->n_voters++;
     HASH_ADD_KEYPTR(hh, master->voters, peer->run_id, RUN_ID_LEN, voter);
-    /* Not a walk over all voters for each one that is loaded: core_start() does it once,
-     * and later only a shorter down-after than the others' changes anything. */
+    /* Not a walk over all voters for each one that is loaded: core_start() does it
+     * once, and later only a shorter down-after than the others' changes anything. */
     if (core->started) {
         if (is_new || master->down_after_ms < peer->link->down_after_ms)
             link_refresh(core, peer->link);

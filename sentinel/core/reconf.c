@@ -21,7 +21,7 @@ static int64_t reconf_in_progress(const struct master *master)
     int64_t n = 0;
 
     for (const struct node *r = master->replicas; r != NULL; r = r->hh.next)
-        n += r->reconf == RECONF_SENT || r->reconf == RECONF_INPROG ? 1 : 0;
+        n += !r->s_down && (r->reconf == RECONF_SENT || r->reconf == RECONF_INPROG);
     return n;
 }
 
@@ -51,7 +51,7 @@ void reconf_step(struct core *core, struct master *master)
             continue;
         reconf_send(core, r);
         r->reconf = RECONF_SENT;
-        n++;
+        n += !r->s_down; /* one that is down takes no place from the others */
     }
 }
 

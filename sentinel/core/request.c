@@ -37,6 +37,7 @@ static void request_reset(struct core *core, const struct core_request *rq)
         if (!glob_match(rq->text, strlen(rq->text), master->name, strlen(master->name),
                         false))
             continue;
+        failover_complete(core, master);
         master_reset(core, master);
         emit_master(core, LOG_LVL_WARNING, "+reset-master", master, NULL);
         n++;

@@ -58,14 +58,15 @@ struct link {
     int64_t pong_at;            /* last answer of any kind to a PING */
     int64_t avail_at;           /* last acceptable answer to a PING */
     int64_t sub_heard_at;       /* last sign of life on sub */
-    int64_t redial_at;          /* when cmd (or sub) may be dialled again */
-    uint32_t n_failed_dials;    /* in a row */
-    int64_t ping_period_ms;     /* least over the users */
-    int64_t down_after_ms;      /* least over the users */
-    uint32_t n_down;            /* users that hold it to be sdown */
-    bool resolving;             /* a CORE_AC_RESOLVE is under way for this address */
-    bool auth_refused;          /* the last AUTH was answered by an error, logged */
-    bool sub_refused;           /* the last SUBSCRIBE was, logged */
+    int64_t rtt_ms;          /* of the last PING that was answered at once; 0 unknown */
+    int64_t redial_at;       /* when cmd (or sub) may be dialled again */
+    uint32_t n_failed_dials; /* in a row */
+    int64_t ping_period_ms;  /* least over the users */
+    int64_t down_after_ms;   /* least over the users */
+    uint32_t n_down;         /* users that hold it to be sdown */
+    bool resolving;          /* a CORE_AC_RESOLVE is under way for this address */
+    bool auth_refused;       /* the last AUTH was answered by an error, logged */
+    bool sub_refused;        /* the last SUBSCRIBE was, logged */
     struct timer timer;
 };
 
@@ -171,6 +172,8 @@ struct failover {
     int64_t start_at;         /* of the last attempt of ours; CORE_NEVER if none */
     int64_t state_at;         /* last change of state */
     int64_t retry_at;         /* no automatic attempt before this */
+    int64_t awaiting_since;   /* first vote of ours for another, with no attempt of our
+                               * own since; CORE_NEVER if none */
     bool lacked_replica;      /* the last attempt ended for want of a good replica */
     int64_t retry_logged;     /* retry_at for which the delay was logged */
     uint32_t n_lost;          /* elections lost in a row: grows the retry delay */

@@ -178,7 +178,7 @@ enum vote_result vote_result(const struct core *core, const struct master *maste
             }
         } else if (!voted && v->answered_epoch != epoch) {
             count->unanswered++;
-            if (v->peer->link->cmd.up)
+            if (v->peer->link->cmd.up && !v->s_down)
                 count->connected_open++;
         }
     }
