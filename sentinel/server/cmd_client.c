@@ -385,15 +385,15 @@ void cmd_client_kill(struct session *session, const struct resp_arg *argv, size_
  */
 
 /* More arguments than PAUSE and UNBLOCK take, which their arity lets pass. */
-static bool cmd_client_has_excess(struct session *session, size_t argc,
-                                  const char *name)
+static bool cmd_client_has_excess(struct session *session, const struct resp_arg *argv,
+                                  size_t argc)
 {
     if (argc <= 4)
         return false;
     session_error(session,
-                  "ERR unknown subcommand or wrong number of arguments for '%s'. Try "
+                  "ERR unknown subcommand or wrong number of arguments for '%.*s'. Try "
                   "CLIENT HELP.",
-                  name);
+                  (int)argv[1].len, argv[1].str);
     return true;
 }
 
@@ -402,7 +402,7 @@ void cmd_client_pause(struct session *session, const struct resp_arg *argv, size
     struct server *server = session->server;
     int64_t ms;
 
-    if (cmd_client_has_excess(session, argc, "pause"))
+    if (cmd_client_has_excess(session, argv, argc))
         return;
     if (argc == 4 && !arg_is(&argv[3], "write") && !arg_is(&argv[3], "all")) {
         session_error(session, "ERR CLIENT PAUSE mode must be WRITE or ALL");
@@ -436,7 +436,7 @@ void cmd_client_unblock(struct session *session, const struct resp_arg *argv,
 {
     int64_t id;
 
-    if (cmd_client_has_excess(session, argc, "unblock"))
+    if (cmd_client_has_excess(session, argv, argc))
         return;
     if (argc == 4 && !arg_is(&argv[3], "timeout") && !arg_is(&argv[3], "error"))
         session_error(session, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");

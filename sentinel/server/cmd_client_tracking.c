@@ -15,6 +15,27 @@ static bool cmd_client_tracking_is_on(const struct session *session)
     return session->tracking != NULL && (session->tracking->flags & TRACK_ON) != 0;
 }
 
+/* Whether one of the two begins with the other. */
+static bool cmd_client_tracking_overlap(const char *a, const char *b)
+{
+    size_t len_a = strlen(a), len_b = strlen(b);
+
+    return strncmp(a, b, len_a < len_b ? len_a : len_b) == 0;
+}
+
+/* Keeps the prefixes in order; takes over |prefix|. */
+static void cmd_client_tracking_add(struct tracking *tracking, char *prefix)
+{
+    size_t i = tracking->n_prefixes;
+
+    tracking->prefixes = mem_resize(tracking->prefixes, tracking->n_prefixes + 1,
+                                    sizeof(tracking->prefixes[0]));
+    for (; i > 0 && strcmp(tracking->prefixes[i - 1], prefix) > 0; i--)
+        tracking->prefixes[i] = tracking->prefixes[i - 1];
+    tracking->prefixes[i] = prefix;
+    tracking->n_prefixes++;
+}
+
 static void cmd_client_tracking_release(struct tracking *tracking)
 {
     for (size_t i = 0; i < tracking->n_prefixes; i++)
@@ -102,7 +123,66 @@ static const char *cmd_client_tracking_conflict(const struct session *session,
         return "ERR OPTIN and OPTOUT are not compatible with BCAST";
     if (opts == (TRACK_OPTIN | TRACK_OPTOUT))
         return "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    if (cmd_client_tracking_is_on(session) && opts != 0 &&
+        (session->tracking->flags & (TRACK_OPTIN | TRACK_OPTOUT) & ~opts) != 0)
+        return "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for "
+               "this client, and then re-enabling it with a different mode.";
     return NULL;
+}
+
+static bool cmd_client_tracking_find(struct session *session, const char *prefix,
+                                     char *const *others, size_t n, const char *which)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!cmd_client_tracking_overlap(prefix, others[i]))
+            continue;
+        session_error(session,
+                      "ERR Prefix '%s' overlaps with %s prefix '%s'. Prefixes for a "
+                      "single client must not overlap.",
+                      prefix, which, others[i]);
+        return true;
+    }
+    return false;
+}
+
+/* Whether prefixes overlap, with each other or with earlier ones; replies the error. */
+static bool cmd_client_tracking_overlaps(struct session *session,
+                                         const struct tracking *wanted)
+{
+    static const struct tracking none;
+    const struct tracking *old = session->tracking != NULL ? session->tracking : &none;
+
+    for (size_t i = 0; i < wanted->n_prefixes; i++) {
+        const char *prefix = wanted->prefixes[i];
+        size_t next = i + 1;
+        if (cmd_client_tracking_find(session, prefix, old->prefixes, old->n_prefixes,
+                                     "an existing") ||
+            cmd_client_tracking_find(session, prefix, wanted->prefixes + next,
+                                     wanted->n_prefixes - next, "another provided"))
+            return true;
+    }
+    return false;
+}
+
+/* Tracking with these options from now on; earlier prefixes stay. */
+static void cmd_client_tracking_start(struct session *session,
+                                      const struct tracking *wanted)
+{
+    struct tracking *tracking = mem_zalloc(sizeof(*tracking));
+
+    tracking->flags = wanted->flags;
+    tracking->redirect = wanted->redirect;
+    for (size_t i = 0; i < wanted->n_prefixes; i++)
+        cmd_client_tracking_add(tracking, mem_strdup(wanted->prefixes[i]));
+    if ((wanted->flags & TRACK_BCAST) != 0 && wanted->n_prefixes == 0)
+        cmd_client_tracking_add(tracking, mem_strdup("")); /* everything */
+    const struct tracking *old = session->tracking;
+    for (size_t i = 0; old != NULL && i < old->n_prefixes; i++)
+        if (wanted->n_prefixes > 0 || old->prefixes[i][0] != '\0')
+            cmd_client_tracking_add(tracking, mem_strdup(old->prefixes[i]));
+    cmd_client_forget_tracking(session);
+    session->tracking = tracking;
+    session->server->n_tracking++;
 }
 
 void cmd_client_tracking(struct session *session, const struct resp_arg *argv,
@@ -122,18 +202,14 @@ void cmd_client_tracking(struct session *session, const struct resp_arg *argv,
         conflict = cmd_client_tracking_conflict(session, &wanted);
     if (conflict != NULL) {
         session_error(session, "%s", conflict);
-        cmd_client_tracking_release(&wanted);
-        return;
+    } else if (!is_on) {
+        cmd_client_forget_tracking(session);
+        session_ok(session);
+    } else if (!cmd_client_tracking_overlaps(session, &wanted)) {
+        cmd_client_tracking_start(session, &wanted);
+        session_ok(session);
     }
-    cmd_client_forget_tracking(session);
-    if (is_on) {
-        session->tracking = mem_zalloc(sizeof(*session->tracking));
-        *session->tracking = wanted;
-        session->server->n_tracking++;
-    } else {
-        cmd_client_tracking_release(&wanted);
-    }
-    session_ok(session);
+    cmd_client_tracking_release(&wanted);
 }
 
 void cmd_client_caching(struct session *session, const struct resp_arg *argv,

@@ -327,6 +327,25 @@ static const char *cmd_command_group(const char *name)
     return "server";
 }
 
+/* The only command that has a successor. */
+static bool cmd_command_is_deprecated(const struct command *command)
+{
+    return strcmp(command->name, "sentinel|slaves") == 0;
+}
+
+static void cmd_command_write_deprecation(struct session *session)
+{
+    struct buf *out = &session->out;
+
+    resp_bulk_str(out, "doc_flags");
+    resp_set(out, session->proto, 1);
+    resp_status(out, "deprecated");
+    resp_bulk_str(out, "deprecated_since");
+    resp_bulk_str(out, "5.0.0");
+    resp_bulk_str(out, "replaced_by");
+    resp_bulk_str(out, "`SENTINEL REPLICAS`");
+}
+
 /* Everything of a document but its subcommands. */
 static void cmd_command_write_doc_head(struct session *session,
                                        const struct command *command)
@@ -335,12 +354,14 @@ static void cmd_command_write_doc_head(struct session *session,
     struct buf *out = &session->out;
     struct cmd_command_argument arg;
     const char *rest;
-    size_t n_args = 0;
+    size_t n_args = 0, n_fields = 4;
 
     for (rest = doc->usage; (rest = cmd_command_next_argument(rest, &arg)) != NULL;)
         n_args++;
-    resp_map(out, session->proto,
-             (size_t)4 + (n_args > 0 ? 1 : 0) + (command->subs != NULL ? 1 : 0));
+    n_fields += n_args > 0 ? 1 : 0;
+    n_fields += command->subs != NULL ? 1 : 0;
+    n_fields += cmd_command_is_deprecated(command) ? 3 : 0;
+    resp_map(out, session->proto, n_fields);
     resp_bulk_str(out, "summary");
     resp_bulk_str(out, doc->summary);
     resp_bulk_str(out, "since");
@@ -349,6 +370,8 @@ static void cmd_command_write_doc_head(struct session *session,
     resp_bulk_str(out, cmd_command_group(command->name));
     resp_bulk_str(out, "complexity");
     resp_bulk_str(out, doc->complexity);
+    if (cmd_command_is_deprecated(command))
+        cmd_command_write_deprecation(session);
     if (n_args == 0)
         return;
     resp_bulk_str(out, "arguments");

@@ -292,6 +292,9 @@ START_TEST(test_tracking)
     EXPECT("CLIENT TRACKING on OPTIN\r\n", "+OK\r\n");
     EXPECT("CLIENT GETREDIR\r\n", ":0\r\n");
     EXPECT("CLIENT CACHING yes\r\n", "+OK\r\n");
+    EXPECT("CLIENT TRACKING on OPTOUT\r\n",
+           "-ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this "
+           "client, and then re-enabling it with a different mode.\r\n");
     EXPECT("CLIENT TRACKING on BCAST PREFIX a\r\n",
            "-ERR You can't switch BCAST mode on/off before disabling tracking for this "
            "client, and then re-enabling it with a different mode.\r\n");
@@ -306,6 +309,24 @@ START_TEST(test_tracking)
     EXPECT_IN("INFO clients\r\n", "\r\ntracking_clients:1\r\n");
     EXPECT("CLIENT GETREDIR\r\n", ":1\r\n");
     EXPECT("CLIENT TRACKING foo\r\n", "-ERR syntax error\r\n");
+}
+END_TEST
+
+START_TEST(test_tracking_prefixes)
+{
+    EXPECT("CLIENT TRACKING on BCAST PREFIX a PREFIX ab\r\n",
+           "-ERR Prefix 'a' overlaps with another provided prefix 'ab'. Prefixes for a "
+           "single client must not overlap.\r\n");
+    EXPECT("CLIENT TRACKING on BCAST PREFIX b\r\n", "+OK\r\n");
+    EXPECT("CLIENT TRACKING on BCAST PREFIX bc\r\n",
+           "-ERR Prefix 'bc' overlaps with an existing prefix 'b'. Prefixes for a "
+           "single client must not overlap.\r\n");
+    EXPECT("CLIENT TRACKING on BCAST PREFIX a\r\n", "+OK\r\n");
+    SEND("CLIENT TRACKING on BCAST\r\n");
+    SEND("CLIENT TRACKING on BCAST\r\n");
+    EXPECT("CLIENT TRACKINGINFO\r\n",
+           "*6\r\n$5\r\nflags\r\n*2\r\n$2\r\non\r\n$5\r\nbcast\r\n$8\r\nredirect\r\n:0"
+           "\r\n$8\r\nprefixes\r\n*3\r\n$0\r\n\r\n$1\r\na\r\n$1\r\nb\r\n");
 }
 END_TEST
 
@@ -468,21 +489,27 @@ END_TEST
 /* Every listed command has a document of the right shape, in both protocols. */
 static void check_doc(const struct resp_value *doc, int depth)
 {
-    static const char *const order[] = {"summary",    "since",     "group",
-                                        "complexity", "arguments", "subcommands"};
+    static const char *const order[] = {
+        "summary",          "since",       "group",     "complexity",  "doc_flags",
+        "deprecated_since", "replaced_by", "arguments", "subcommands",
+    };
+    const size_t n_fields = sizeof(order) / sizeof(order[0]);
     size_t at = 0;
 
     ck_assert_int_eq(doc->type, RESP_ARRAY);
     ck_assert_uint_ge(doc->n_items, 8);
     for (size_t i = 0; i < doc->n_items; i += 2) {
         const struct resp_value *value = &doc->items[i + 1];
-        while (at < 6 && strcmp(order[at], doc->items[i].str) != 0)
+        while (at < n_fields && strcmp(order[at], doc->items[i].str) != 0)
             at++;
-        ck_assert_uint_lt(at, 6);
-        if (at < 4) {
+        ck_assert_uint_lt(at, n_fields);
+        const char *field = order[at];
+        if (strcmp(field, "doc_flags") == 0) {
+            ck_assert_int_eq(value->items[0].type, RESP_STATUS);
+        } else if (at < n_fields - 2) {
             ck_assert_int_eq(value->type, RESP_BULK);
             ck_assert_uint_gt(value->len, 0);
-        } else if (at == 4) {
+        } else if (strcmp(field, "arguments") == 0) {
             for (size_t j = 0; j < value->n_items; j++)
                 ck_assert_str_eq(value->items[j].items[0].str, "name");
         } else {
@@ -551,6 +578,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_unpause_by_the_unpaused);
     tcase_add_test(tcase, test_pause_and_closing);
     tcase_add_test(tcase, test_tracking);
+    tcase_add_test(tcase, test_tracking_prefixes);
     tcase_add_test(tcase, test_shutdown);
     tcase_add_test(tcase, test_quit);
     tcase_add_test(tcase, test_info_sentinel);
