@@ -14,6 +14,9 @@
 /* A rendering of this size is not kept between saves. */
 #define PERSIST_IDLE_CAP ((size_t)1 << 20)
 
+/* A failure that lasts is logged this often. */
+#define PERSIST_REPEAT_MS 10000
+
 void persist_want(struct runtime *rt)
 {
     rt->persist.wanted = true;
@@ -38,12 +41,17 @@ static void persist_done(uv_work_t *work, int status)
     persist->writing = false;
     if (ok) {
         log_line(LOG_LVL_NOTICE, "Sentinel new configuration saved on disk");
-    } else {
+    } else if (persist->version != persist->lost_version ||
+               rt->clock.now - persist->lost_at >= PERSIST_REPEAT_MS) {
+        /* The core tries the same state again every second; saying so is enough now and
+         * then. */
         log_line(LOG_LVL_WARNING, "%s", persist->reason.text);
         log_line(LOG_LVL_WARNING,
                  "WARNING: Sentinel was not able to save the new configuration on "
                  "disk!!!: %s",
                  strerror(persist->error));
+        persist->lost_version = persist->version;
+        persist->lost_at = rt->clock.now;
     }
     if (persist->text.cap > PERSIST_IDLE_CAP)
         buf_release(&persist->text);

@@ -25,6 +25,8 @@ struct persist {
     int status;
     int error; /* errno of the failure */
     struct error reason;
+    uint64_t lost_version; /* the last failure that was logged */
+    int64_t lost_at;
 };
 
 /* The core wants its state saved; it is rendered at the end of the turn. */
