@@ -45,6 +45,22 @@ static void error_put_text(struct buf *out, const char *text)
     }
 }
 
+void conf_error_print_at(const struct conf_error *error, const char *file,
+                         struct buf *out)
+{
+    error_put_text(out, file[0] != '\0' ? file : "-");
+    if (error->line > 0)
+        buf_printf(out, ":%d", error->line);
+    buf_puts(out, ": ");
+    error_put_text(out, error->reason);
+    if (error->line > 0) {
+        buf_puts(out, "\n>>> '");
+        error_put_text(out, error->text);
+        buf_putc(out, '\'');
+    }
+    buf_putc(out, '\n');
+}
+
 void conf_error_print(const struct conf_error *error, struct buf *out)
 {
     buf_puts(out,

@@ -157,6 +157,7 @@ int statement_queue(struct conf *conf, enum conf_source source, int line,
     struct statement *st = mem_zalloc(sizeof *st);
     st->rule = sline_rule_by_name(args->words[1]);
     st->source = source;
+    st->file = conf->file;
     st->line = line;
     st->text = mem_strndup(text, text_len);
     st->text_len = text_len;
@@ -422,6 +423,22 @@ static int statement_apply(struct conf *conf, struct core *core,
     return statement_apply_other(conf, core, st, err);
 }
 
+/* Is |st| about a master whose monitor line was refused? Where reading goes on, that
+ * line was complained of already. */
+static bool statement_is_consequence(const struct conf *conf, const struct core *core,
+                                     const struct statement *st)
+{
+    if (conf->on_error == NULL || st->rule == NULL || st->rule->pass != 3 ||
+        st->is_wrong || core_master_by_name(core, st->args.words[2]) != NULL)
+        return false;
+    for (const struct statement *s = conf->queue; s != NULL; s = s->next) {
+        if (s->rule != NULL && s->rule->kind == SLINE_MONITOR && s->args.n > 2 &&
+            strcmp(s->args.words[2], st->args.words[2]) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int statement_apply_pass(struct conf *conf, struct core *core, int pass,
                                 struct conf_error *error)
 {
@@ -435,12 +452,16 @@ static int statement_apply_pass(struct conf *conf, struct core *core, int pass,
             rc = error_set(&err, ERR_SYNTAX, SLINE_BAD);
         } else if (statement_is_overridden(conf, st)) {
             st->is_overridden = true;
-        } else if (!statement_is_ignored(st)) {
+        } else if (!statement_is_ignored(st) &&
+                   !statement_is_consequence(conf, core, st)) {
             rc = statement_apply(conf, core, st, &err);
         }
-        if (rc != 0)
-            return error_at(error, rc, st->line, st->text, st->text_len, "%s",
-                            err.text[0] != '\0' ? err.text : err_text(rc));
+        if (rc == 0)
+            continue;
+        error_at(error, rc, st->line, st->text, st->text_len, "%s",
+                 err.text[0] != '\0' ? err.text : err_text(rc));
+        if (!conf_report(conf, st->file, error))
+            return rc;
     }
     return 0;
 }

@@ -20,6 +20,7 @@
 #define LEVELS                                                                         \
     "argument(s) must be one of the following: debug, verbose, notice, warning, "      \
     "nothing"
+#define TITLE "template format is invalid or contains unknown variables"
 #define RESOLVE "Can't resolve instance hostname."
 
 struct row {
@@ -405,6 +406,23 @@ static const struct row rows[] = {
     {"timeout 99999999999", 1, "argument must be between 0 and 2147483647 inclusive"},
     {M "sentinel config-epoch m 99999999999999999999", 0, NULL},
     {"client-output-buffer-limit normal 1 1 99999999999", 0, NULL},
+    {"proc-title-template {foo}", 1, TITLE},
+    {"proc-title-template \"\"", 1, TITLE},
+    {"proc-title-template \"x {title\"", 1, TITLE},
+    {"proc-title-template \"x{}y\"", 1, TITLE},
+    {"proc-title-template {unixsocket}", 1, TITLE},
+    {"proc-title-template {title}", 1, TITLE},
+    {"unixsocket /a\nproc-title-template {unixsocket}", 0, NULL},
+    {"proc-title-template \"a }b\"", 0, NULL},
+    {"proc-title-template \"{title} {port} {tls-port} {config-file}\"", 0, NULL},
+    {"proc-title-template a b", 1, "wrong number of arguments"},
+    {"set-proc-title maybe", 1, "argument must be 'yes' or 'no'"},
+    {"crash-log-enabled maybe", 1, "argument must be 'yes' or 'no'"},
+    {"socket-mark-id -1", 1, "argument must be between 0 and 4294967295 inclusive"},
+    {"socket-mark-id 4294967296", 1,
+     "argument must be between 0 and 4294967295 inclusive"},
+    {"socket-mark-id 4294967295", 0, NULL},
+    {"socket-mark-id x", 1, "argument couldn't be parsed into an integer"},
 };
 
 static const struct row departures[] = {
@@ -417,7 +435,6 @@ static const struct row departures[] = {
     {"replicaof 127.0.0.1 x", 0, NULL},
     {"oom-score-adj-values 0 a 800", 0, NULL},
     {"shutdown-on-sigterm save nosave", 0, NULL},
-    {"proc-title-template {foo}", 0, NULL},
     {"maxmemory-policy foo", 0, NULL},
     {"appendfsync foo", 0, NULL},
     {"databases 0", 0, NULL},
