@@ -10,7 +10,8 @@
 /*
  * reload_check_text() loads |text|, which conf_render() made of |core|, into a second
  * core. Aborts if it does not load, if masters, replicas, sentinels or epochs are not
- * the same, or if rendering the second core gives another text.
+ * the same, or if rendering the second core gives another text. Passes over a core with
+ * names that were never resolved and must not be any more.
  */
 void reload_check_text(const struct core *core, const struct buf *text);
 /* The same for a core that was configured without a file. */
