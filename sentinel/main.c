@@ -4,6 +4,7 @@
  */
 #include "common/err.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "sentinel/conf/conf.h"
 #include "sentinel/core/core.h"
 #include "sentinel/runtime/cmdline.h"
@@ -69,11 +70,35 @@ static int main_read_stdin(struct conf *conf, struct conf_error *error)
     return status;
 }
 
+/* What the reader of the configuration does not know about itself. */
+static int main_check_line(void *ctx, const struct conf *conf, const struct args *line,
+                           struct error *err)
+{
+    const struct args **renames = NULL;
+    size_t n = 0;
+
+    (void)ctx;
+    if (strcmp(line->words[0], "user") == 0)
+        return server_check_user(
+            line, strcasecmp(conf_text(conf, "acl-pubsub-default"), "allchannels") == 0,
+            err);
+    while (conf_words(conf, "rename-command", n) != NULL)
+        n++;
+    renames = mem_array(n + 1, sizeof *renames);
+    for (size_t i = 0; i < n; i++)
+        renames[i] = conf_words(conf, "rename-command", i);
+    renames[n] = line;
+    int rc = server_check_renames(renames, n + 1, err);
+    mem_free(renames);
+    return rc;
+}
+
 static int main_read_conf(struct program *program, struct conf_error *error)
 {
     const struct cmdline *cmdline = &program->cmdline;
     int status = 0;
 
+    conf_set_check(program->conf, main_check_line, NULL);
     if (cmdline->conf_path != NULL)
         status = conf_read_file(program->conf, cmdline->conf_path, error);
     if (status == 0 && cmdline->reads_stdin)

@@ -17,7 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PURE_LIBC = """arpa/inet.h assert.h ctype.h errno.h inttypes.h limits.h stdarg.h
     stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h
     uthash.h utlist.h""".split()
-EVENT_LIBS = ["uv.h", "uv/", "hiredis/", "openssl/"]
+LOOP_LIBS = ["uv.h", "uv/", "hiredis/"]
+EVENT_LIBS = LOOP_LIBS + ["openssl/"]
 
 # folder: (our headers it may include, <headers> it may (+) or must not (-) include)
 LAYERS = {
@@ -27,7 +28,8 @@ LAYERS = {
     "sentinel/server": (
         ["common/", "sentinel/core/core.h", "sentinel/core/state.h",
          "sentinel/server/"],
-        "-", EVENT_LIBS + ["ini.h", "sys/socket.h", "time.h"]),
+        "-", LOOP_LIBS + ["openssl/ssl.h", "openssl/bio.h", "ini.h", "sys/socket.h",
+                            "time.h"]),
     "sentinel/runtime": (
         ["common/", "sentinel/core/core.h", "sentinel/core/state.h",
          "sentinel/conf/conf.h", "sentinel/server/server.h", "sentinel/runtime/"],

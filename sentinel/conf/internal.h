@@ -15,7 +15,6 @@
 #define CONF_LINE_MAX ((1u << 20) - 16) /* bytes of one line; more is an error */
 #define CONF_DEPTH_MAX 16               /* includes within includes */
 #define CONF_FILES_MAX 4096             /* included files, all in all */
-#define CONF_ERRORS_MAX 1000            /* told to conf_on_error() */
 
 /* Where a line came from. Only lines of the main file are ever rewritten. */
 enum conf_source { SOURCE_INCLUDE, SOURCE_MAIN, SOURCE_TEXT };
@@ -112,7 +111,6 @@ sline_epoch(const char *text); /* anything greater is INT64_MAX; negative is 0 *
 struct statement {
     const struct sline_rule *rule; /* NULL: not a known statement */
     enum conf_source source;
-    const char *file; /* "" if it is in none; of conf->strings */
     int line;
     char *text; /* trimmed, for messages */
     size_t text_len;
@@ -206,6 +204,7 @@ struct conf_line {
     enum conf_source source;
     struct args args;
     struct doc_line *doc;   /* of the main file, else NULL */
+    bool is_live;           /* users.c: the user exists */
     struct conf_line *next; /* same name, later */
     struct conf_line *last; /* in the first one of a name: the last one */
     struct conf_line *text_next;
@@ -223,11 +222,6 @@ struct conf {
     struct arena strings; /* of options */
     bool in_memory; /* conf_read_main_text(): no chdir, no other file is touched */
 
-    conf_error_fn on_error; /* NULL: the first error ends all */
-    void *on_error_ctx;
-    int n_errors;     /* it was told of */
-    const char *file; /* being read; "" if it is none */
-
     int n_lines; /* numbered so far, over main file and texts */
     int n_files, depth;
     size_t n_bytes;
@@ -244,6 +238,11 @@ struct conf {
     struct doc_line *doc_at; /* while the main file is read: the line of number ... */
     int doc_at_line;         /* ... this */
 
+    conf_check_fn *check;
+    void *check_ctx;
+    conf_users_fn *users;
+    void *users_ctx;
+
     /* render.c: for what the blocks were last brought up to date */
     const struct core *rendered_core;
     uint64_t rendered_stamp;
@@ -253,8 +252,12 @@ struct conf {
 void conf_note(struct conf *conf, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tells whoever asked by conf_on_error(). False: the error ends the reading. */
-bool conf_report(struct conf *conf, const char *file, const struct conf_error *error);
+/* Remembers a generic directive; |args| becomes its own. */
+struct conf_line *conf_keep_line(struct conf *conf, enum conf_source source,
+                                 struct args *args, struct doc_line *doc);
+
+/* users.c: brings the `user` lines up to date. */
+void users_render(struct conf *conf);
 
 /* directive.c: checks a generic directive of at least one word, the first in lower
  * case, and puts it into the options. */
@@ -262,10 +265,6 @@ int directive_apply(struct conf *conf, const struct args *args, struct error *er
 void directive_defaults(struct conf_options *options);
 bool directive_yesno(const char *word, bool *value); /* false: neither */
 #define DIRECTIVE_BAD "Bad directive or wrong number of arguments"
-
-/* title.c: expands |template|. False if that leaves nothing, or it is malformed. */
-bool title_expand(const struct conf *conf, const char *template, const char *program,
-                  const char *conf_path, struct buf *out);
 
 /* known.c: what is known about a directive without effect. */
 enum known_type {

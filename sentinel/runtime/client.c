@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "sentinel/runtime/daemon.h"
 #include "sentinel/runtime/runtime.h"
 
 #include "common/hash.h"
@@ -155,6 +156,12 @@ static bool client_hook_executable(void *ctx, const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
+static void client_hook_random(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    daemon_random_bytes(out, len);
+}
+
 static void client_hook_log(void *ctx, enum log_level level, const char *text)
 {
     (void)ctx;
@@ -188,6 +195,8 @@ struct server_hooks client_hooks(struct runtime *rt)
         .shutdown = client_hook_shutdown,
         .executable = client_hook_executable,
         .cpu = client_hook_cpu,
+        .file = aclfile_hook,
+        .random = client_hook_random,
         .log = client_hook_log,
     };
 }

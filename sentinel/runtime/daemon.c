@@ -218,7 +218,7 @@ void daemon_check_directory(const char *path)
 
 /* --------------------------------------------------------------------- chance ---- */
 
-static void daemon_random_bytes(void *out, size_t len)
+void daemon_random_bytes(void *out, size_t len)
 {
     uint8_t *bytes = out;
     while (len > 0) {

@@ -5,6 +5,7 @@
 #define SENTINEL_RUNTIME_DAEMON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Descriptors we need besides those of clients and links. */
 #define DAEMON_FDS_RESERVED 32
@@ -38,6 +39,8 @@ void daemon_remove_pidfile(const char *path);
 /* Warns if the file at |path| could not be replaced there. */
 void daemon_check_directory(const char *path);
 
+/* |len| bytes of the operating system's random numbers. */
+void daemon_random_bytes(void *out, size_t len);
 /* 40 hexadecimal digits by the operating system's random numbers. */
 void daemon_random_id(char out[41]);
 /* Any number, by the same. */

@@ -72,6 +72,7 @@ void persist_end_turn(struct runtime *rt)
         return;
     persist->wanted = false;
     persist->version = core_version(rt->core);
+    conf_set_loglevel(rt->conf, log_get_level());
     conf_render(rt->conf, rt->core, &persist->text);
 
     persist->writing = true;

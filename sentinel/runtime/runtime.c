@@ -4,6 +4,7 @@
 #include "sentinel/runtime/runtime.h"
 
 #include "common/addr.h"
+#include "common/args.h"
 #include "common/assert.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -18,6 +19,8 @@
 /* Queued events per turn; what is left waits behind the sockets once. */
 #define RUNTIME_BATCH 1000
 #define RUNTIME_CRON_MS 1000
+/* Entries of ACL LOG, unless acllog-max-len says otherwise. */
+#define RUNTIME_ACL_LOG_MAX 128
 /* Connections set aside for a master and replicas of it that are not yet known. */
 #define RUNTIME_MASTER_LINKS 16
 /* How long the end may wait for a thread that saves or looks a name up. */
@@ -260,6 +263,24 @@ void runtime_stop(struct runtime *rt)
 
 /* ------------------------------------------------------------------ life cycle -- */
 
+static int64_t runtime_acl_log_max(const struct conf *conf)
+{
+    const char *text = conf_text(conf, "acllog-max-len");
+    int64_t max = RUNTIME_ACL_LOG_MAX;
+
+    args_int(text, strlen(text), &max);
+    return max;
+}
+
+/* For conf_render(): the users there are, unless a file of their own has them. */
+static void runtime_users(void *ctx, conf_user_fn *each, void *each_ctx)
+{
+    const struct runtime *rt = ctx;
+
+    if (conf_text(rt->conf, "aclfile")[0] == '\0')
+        server_each_user(rt->server, each, each_ctx);
+}
+
 static struct server *runtime_new_server(struct runtime *rt,
                                          const struct runtime_setup *setup)
 {
@@ -279,6 +300,10 @@ static struct server *runtime_new_server(struct runtime *rt,
         .output_pubsub_soft = options->output_pubsub.soft,
         .output_pubsub_soft_s = options->output_pubsub.soft_s,
         .protected_mode = options->protected_mode,
+        .acl_file = conf_text(rt->conf, "aclfile"),
+        .acl_log_max = runtime_acl_log_max(rt->conf),
+        .has_open_channels =
+            strcasecmp(conf_text(rt->conf, "acl-pubsub-default"), "allchannels") == 0,
         .tcp_port = options->port,
         .pid = (int)getpid(),
         .run_id = setup->run_id,
@@ -350,8 +375,10 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     runtime_init_handles(rt);
     rt->server = runtime_new_server(rt, setup);
     runtime_tick(rt);
-    if (runtime_set_source(rt) && listeners_open(rt))
+    if (aclfile_start(rt) && runtime_set_source(rt) && listeners_open(rt)) {
+        conf_set_users(rt->conf, runtime_users, rt);
         return rt;
+    }
     runtime_free(rt);
     return NULL;
 }
@@ -398,6 +425,7 @@ static void runtime_release(struct runtime *rt)
     int status = uv_loop_close(&rt->loop);
     ASSERT_CMP(status, ==, 0);
     persist_release(rt);
+    aclfile_release(rt);
     dns_release(rt);
     queue_release(&rt->queue);
     server_free(rt->server);
@@ -413,6 +441,7 @@ bool runtime_free(struct runtime *rt)
     conns_close(rt);
     procs_close(rt);
     dns_cancel(rt);
+    aclfile_cancel(rt);
     signals_close(rt);
     uv_close((uv_handle_t *)&rt->deadline_timer, NULL);
     uv_close((uv_handle_t *)&rt->cron_timer, NULL);

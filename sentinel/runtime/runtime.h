@@ -13,6 +13,7 @@
 #include "common/addr.h"
 #include "sentinel/conf/conf.h"
 #include "sentinel/core/core.h"
+#include "sentinel/runtime/aclfile.h"
 #include "sentinel/runtime/clock.h"
 #include "sentinel/runtime/conn.h"
 #include "sentinel/runtime/dns.h"
@@ -57,6 +58,7 @@ struct runtime {
     struct listeners listeners;
     struct client *clients;
     struct persist persist;
+    struct aclfile aclfile;
     struct dns dns;
     struct procs procs;
     struct signals signals;

@@ -31,25 +31,37 @@ static const struct cmd_command_tips {
     {"command|list", {"nondeterministic_output_order"}},
     {"client|list", {"nondeterministic_output"}},
     {"client|info", {"nondeterministic_output"}},
+    {"acl|deluser", {TIPS_NODES, TIPS_ALL_OK}},
+    {"acl|save", {TIPS_NODES, TIPS_ALL_OK}},
+    {"acl|setuser", {TIPS_NODES, TIPS_ALL_OK}},
     {"client|setname", {TIPS_NODES, TIPS_ALL_OK}},
     {"client|setinfo", {TIPS_NODES, TIPS_ALL_OK}},
 };
 #define N_TIPS (sizeof(cmd_command_tips) / sizeof(cmd_command_tips[0]))
 
-static bool cmd_command_is_listed(const struct command *command)
+static bool cmd_command_is_listed(const struct session *session,
+                                  const struct command *command)
 {
-    return command != NULL && (command->flags & CMD_HIDDEN) == 0;
+    return command != NULL && (command->flags & CMD_HIDDEN) == 0 &&
+           command_is_callable(&session->server->names, command);
 }
 
-static size_t cmd_command_count_table(const struct command *table)
+static size_t cmd_command_count_table(const struct session *session,
+                                      const struct command *table)
 {
     size_t n = 0;
 
     if (table == NULL)
         return 0;
     for (; table->name != NULL; table++)
-        n += cmd_command_is_listed(table) ? 1 : 0;
+        n += cmd_command_is_listed(session, table) ? 1 : 0;
     return n;
+}
+
+static const struct command *cmd_command_by_name(const struct session *session,
+                                                 const struct resp_arg *name)
+{
+    return command_by_name(&session->server->names, name->str, name->len);
 }
 
 void cmd_command_count(struct session *session, const struct resp_arg *argv,
@@ -57,7 +69,7 @@ void cmd_command_count(struct session *session, const struct resp_arg *argv,
 {
     (void)argv;
     (void)argc;
-    resp_int(&session->out, (int64_t)cmd_command_count_table(command_table));
+    resp_int(&session->out, (int64_t)cmd_command_count_table(session, command_table));
 }
 
 /* ------------------------------------------------------------------------ INFO ---- */
@@ -113,7 +125,7 @@ static void cmd_command_write_info(struct session *session,
     int proto = session->proto;
 
     cmd_command_write_entry(out, proto, command);
-    resp_set(out, proto, cmd_command_count_table(command->subs));
+    resp_set(out, proto, cmd_command_count_table(session, command->subs));
     if (command->subs == NULL)
         return;
     for (const struct command *sub = command->subs; sub->name != NULL; sub++) {
@@ -126,9 +138,9 @@ void cmd_command_all(struct session *session, const struct resp_arg *argv, size_
 {
     (void)argv;
     (void)argc;
-    resp_array(&session->out, cmd_command_count_table(command_table));
+    resp_array(&session->out, cmd_command_count_table(session, command_table));
     for (const struct command *c = command_table; c->name != NULL; c++)
-        if (cmd_command_is_listed(c))
+        if (cmd_command_is_listed(session, c))
             cmd_command_write_info(session, c);
 }
 
@@ -140,8 +152,8 @@ void cmd_command_info(struct session *session, const struct resp_arg *argv, size
     }
     resp_array(&session->out, argc - 2);
     for (size_t i = 2; i < argc; i++) {
-        const struct command *command = command_by_name(argv[i].str, argv[i].len);
-        if (cmd_command_is_listed(command))
+        const struct command *command = cmd_command_by_name(session, &argv[i]);
+        if (cmd_command_is_listed(session, command))
             cmd_command_write_info(session, command);
         else
             resp_nil(&session->out, session->proto);
@@ -181,14 +193,15 @@ static bool cmd_command_is_chosen(const struct command *command,
 }
 
 /* Writes the chosen names to |out|, or only counts them if it is NULL. */
-static size_t cmd_command_list_names(const struct command *table,
+static size_t cmd_command_list_names(const struct session *session,
+                                     const struct command *table,
                                      const struct cmd_command_choice *choice,
                                      struct buf *out)
 {
     size_t n = 0;
 
     for (const struct command *c = table; c->name != NULL; c++) {
-        if (!cmd_command_is_listed(c))
+        if (!cmd_command_is_listed(session, c))
             continue;
         if (cmd_command_is_chosen(c, choice)) {
             n++;
@@ -196,7 +209,7 @@ static size_t cmd_command_list_names(const struct command *table,
                 resp_bulk_str(out, c->name);
         }
         if (c->subs != NULL)
-            n += cmd_command_list_names(c->subs, choice, out);
+            n += cmd_command_list_names(session, c->subs, choice, out);
     }
     return n;
 }
@@ -231,8 +244,9 @@ void cmd_command_list(struct session *session, const struct resp_arg *argv, size
             return;
         }
     }
-    resp_array(&session->out, cmd_command_list_names(command_table, &choice, NULL));
-    cmd_command_list_names(command_table, &choice, &session->out);
+    resp_array(&session->out,
+               cmd_command_list_names(session, command_table, &choice, NULL));
+    cmd_command_list_names(session, command_table, &choice, &session->out);
 }
 
 /* ------------------------------------------------------------------------ DOCS ---- */
@@ -388,7 +402,8 @@ static void cmd_command_write_doc(struct session *session,
     if (command->subs == NULL)
         return;
     resp_bulk_str(&session->out, "subcommands");
-    resp_map(&session->out, session->proto, cmd_command_count_table(command->subs));
+    resp_map(&session->out, session->proto,
+             cmd_command_count_table(session, command->subs));
     for (const struct command *sub = command->subs; sub->name != NULL; sub++) {
         resp_bulk_str(&session->out, sub->name);
         cmd_command_write_doc_head(session, sub);
@@ -400,18 +415,20 @@ void cmd_command_docs(struct session *session, const struct resp_arg *argv, size
     size_t n = 0;
 
     if (argc == 2) {
-        resp_map(&session->out, session->proto, cmd_command_count_table(command_table));
+        resp_map(&session->out, session->proto,
+                 cmd_command_count_table(session, command_table));
         for (const struct command *c = command_table; c->name != NULL; c++)
-            if (cmd_command_is_listed(c))
+            if (cmd_command_is_listed(session, c))
                 cmd_command_write_doc(session, c);
         return;
     }
     for (size_t i = 2; i < argc; i++)
-        n += cmd_command_is_listed(command_by_name(argv[i].str, argv[i].len)) ? 1 : 0;
+        n += cmd_command_is_listed(session, cmd_command_by_name(session, &argv[i])) ? 1
+                                                                                    : 0;
     resp_map(&session->out, session->proto, n);
     for (size_t i = 2; i < argc; i++) {
-        const struct command *command = command_by_name(argv[i].str, argv[i].len);
-        if (cmd_command_is_listed(command))
+        const struct command *command = cmd_command_by_name(session, &argv[i]);
+        if (cmd_command_is_listed(session, command))
             cmd_command_write_doc(session, command);
     }
 }
@@ -423,8 +440,9 @@ void cmd_command_getkeys(struct session *session, const struct resp_arg *argv,
 {
     const struct command *command;
 
-    if (command_find(argv + 2, argc - 2, &command) != COMMAND_FOUND ||
-        !cmd_command_is_listed(command))
+    if (command_find(&session->server->names, argv + 2, argc - 2, &command) !=
+            COMMAND_FOUND ||
+        !cmd_command_is_listed(session, command))
         session_error(session, "ERR Invalid command specified");
     else
         session_error(session, "ERR The command has no key arguments");

@@ -26,8 +26,10 @@ void cmd_connection_ping(struct session *session, const struct resp_arg *argv,
     }
 }
 
-/* False, with the error replied, if these are not the credentials of a user. */
-static bool cmd_connection_login(struct session *session, const struct resp_arg *name,
+/* False, with the error replied, if these are not the credentials of a user. |word| is
+ * the command word, as it was sent. */
+static bool cmd_connection_login(struct session *session, const struct resp_arg *word,
+                                 const struct resp_arg *name,
                                  const struct resp_arg *password)
 {
     struct server *server = session->server;
@@ -35,6 +37,7 @@ static bool cmd_connection_login(struct session *session, const struct resp_arg 
 
     if (user == NULL) {
         server->stats.n_denied_auth++;
+        session_log_denial(session, ACL_LOG_AUTH, word, name);
         session_error(session, WRONGPASS);
         return false;
     }
@@ -51,13 +54,13 @@ void cmd_connection_auth(struct session *session, const struct resp_arg *argv,
         session_error(session, "ERR syntax error");
         return;
     }
-    if (argc == 2 && acl_default(&session->server->acl)->is_nopass) {
+    if (argc == 2 && session->server->acl.default_user->is_nopass) {
         session_error(session, "ERR AUTH <password> called without any password "
                                "configured for the default user. Are you sure your "
                                "configuration is correct?");
         return;
     }
-    if (cmd_connection_login(session, argc == 3 ? &argv[1] : &default_name,
+    if (cmd_connection_login(session, &argv[0], argc == 3 ? &argv[1] : &default_name,
                              &argv[argc - 1]))
         session_ok(session);
 }
@@ -120,7 +123,7 @@ void cmd_connection_hello(struct session *session, const struct resp_arg *argv,
     }
     if (!cmd_connection_read_hello(session, argv, argc, &user, &name))
         return;
-    if (user != NULL && !cmd_connection_login(session, user, user + 1))
+    if (user != NULL && !cmd_connection_login(session, &argv[0], user, user + 1))
         return;
     if (session_needs_auth(session)) {
         session_error(session,

@@ -18,9 +18,28 @@
 #define CATS_SLOW (CAT_SLOW | CAT_CONNECTION)
 #define CATS_ADMIN (CAT_ADMIN | CAT_SLOW | CAT_DANGEROUS)
 
+#define ACL(name, arity, run)                                                          \
+    {                                                                                  \
+        "acl|" name, arity, FLAGS_COMMON, CAT_SLOW, run, NULL                          \
+    }
+#define ACL_ADMIN(name, arity, run)                                                    \
+    {                                                                                  \
+        "acl|" name, arity, CMD_ADMIN | FLAGS_COMMON, CATS_ADMIN, run, NULL            \
+    }
 static const struct command command_acl[] = {
+    ACL("cat", -2, cmd_acl_cat),
+    ACL_ADMIN("deluser", -3, cmd_acl_deluser),
+    ACL_ADMIN("dryrun", -4, cmd_acl_dryrun),
+    ACL("genpass", -2, cmd_acl_genpass),
+    ACL_ADMIN("getuser", 3, cmd_acl_getuser),
     {"acl|help", 2, CMD_LOADING | CMD_STALE, CAT_SLOW, help_acl, NULL},
-    {"acl|whoami", 2, FLAGS_COMMON, CAT_SLOW, cmd_acl_whoami, NULL},
+    ACL_ADMIN("list", 2, cmd_acl_list),
+    ACL_ADMIN("load", 2, cmd_acl_load),
+    ACL_ADMIN("log", -2, cmd_acl_log),
+    ACL_ADMIN("save", 2, cmd_acl_save),
+    ACL_ADMIN("setuser", -3, cmd_acl_setuser),
+    ACL_ADMIN("users", 2, cmd_acl_users),
+    ACL("whoami", 2, cmd_acl_whoami),
     {NULL, 0, 0, 0, NULL, NULL},
 };
 
@@ -105,7 +124,8 @@ static const struct command command_sentinel[] = {
 const struct command command_table[] = {
     {"sentinel", -2, CMD_ADMIN, CATS_ADMIN, NULL, command_sentinel},
     {"ping", -1, CMD_FAST | CMD_SUBSCRIBER, CATS_FAST, cmd_connection_ping, NULL},
-    {"publish", 3, CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_WRITE,
+    {"publish", 3,
+     CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_WRITE | CMD_CHANNEL,
      CAT_PUBSUB | CAT_FAST, pubsub_publish, NULL},
     {"acl", -2, 0, CAT_SLOW, NULL, command_acl},
     {"auth", -2, FLAGS_HELLO, CATS_FAST, cmd_connection_auth, NULL},
@@ -114,7 +134,8 @@ const struct command command_table[] = {
      command_command},
     {"hello", -1, FLAGS_HELLO, CATS_FAST, cmd_connection_hello, NULL},
     {"info", -1, CMD_LOADING | CMD_STALE, CAT_SLOW | CAT_DANGEROUS, cmd_info, NULL},
-    {"psubscribe", -2, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_psubscribe, NULL},
+    {"psubscribe", -2, FLAGS_PUBSUB | CMD_PATTERNS, CAT_PUBSUB | CAT_SLOW,
+     pubsub_psubscribe, NULL},
     {"punsubscribe", -1, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_punsubscribe,
      NULL},
     {"quit", -1, FLAGS_HELLO | CMD_HIDDEN | CMD_SUBSCRIBER, CATS_FAST,
@@ -123,7 +144,8 @@ const struct command command_table[] = {
      cmd_connection_role, NULL},
     {"shutdown", -1, CMD_ADMIN | FLAGS_COMMON | CMD_NO_MULTI | CMD_ALLOW_BUSY,
      CATS_ADMIN, cmd_connection_shutdown, NULL},
-    {"subscribe", -2, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_subscribe, NULL},
+    {"subscribe", -2, FLAGS_PUBSUB | CMD_CHANNELS, CAT_PUBSUB | CAT_SLOW,
+     pubsub_subscribe, NULL},
     {"unsubscribe", -1, FLAGS_PUBSUB, CAT_PUBSUB | CAT_SLOW, pubsub_unsubscribe, NULL},
     {NULL, 0, 0, 0, NULL, NULL},
 };
@@ -139,6 +161,61 @@ const char *command_category_name(int bit)
 {
     return command_categories[bit];
 }
+
+int command_category_by_name(const char *name, size_t len)
+{
+    for (int i = 0; i < CAT_N; i++)
+        if (strncasecmp(command_categories[i], name, len) == 0 &&
+            strlen(command_categories[i]) == len)
+            return i;
+    return -1;
+}
+
+/* ---------------------------------------------------------------------- numbers ----
+ */
+
+#define N_ROWS(table) (sizeof(table) / sizeof((table)[0]))
+#define TABLE(table)                                                                   \
+    {                                                                                  \
+        table, (int)N_ROWS(table) - 1                                                  \
+    }
+static const struct {
+    const struct command *table;
+    int n;
+} command_tables[] = {TABLE(command_table), TABLE(command_acl), TABLE(command_client),
+                      TABLE(command_command), TABLE(command_sentinel)};
+
+_Static_assert(N_ROWS(command_table) + N_ROWS(command_acl) + N_ROWS(command_client) +
+                       N_ROWS(command_command) + N_ROWS(command_sentinel) <=
+                   COMMANDS_MAX,
+               "more commands than numbers");
+_Static_assert(N_ROWS(command_table) <= 64, "struct command_names has 64 bits");
+
+int command_id(const struct command *command)
+{
+    int first = 0;
+
+    for (size_t i = 0; i < N_ROWS(command_tables); i++) {
+        uintptr_t at = (uintptr_t)command - (uintptr_t)command_tables[i].table;
+        if (at < (uintptr_t)command_tables[i].n * sizeof(*command))
+            return first + (int)(at / sizeof(*command));
+        first += command_tables[i].n;
+    }
+    assert_fail("a command of the tables", __FILE__, __LINE__, __func__);
+}
+
+const struct command *command_by_id(int id)
+{
+    for (size_t i = 0; i < N_ROWS(command_tables); i++) {
+        if (id < command_tables[i].n)
+            return &command_tables[i].table[id];
+        id -= command_tables[i].n;
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------ names ----
+ */
 
 const char *command_word(const struct command *command)
 {
@@ -158,11 +235,110 @@ static const struct command *command_search(const struct command *table,
     return NULL;
 }
 
-enum command_result command_find(const struct resp_arg *argv, size_t argc,
+/* A command that goes by another name. */
+struct command_renamed {
+    const struct command *command;
+    struct command_renamed *prev, *next;
+    size_t len;
+    char name[];
+};
+
+static bool command_is_moved(const struct command_names *names,
+                             const struct command *command)
+{
+    return (names->moved >> command_id(command) & 1) != 0;
+}
+
+static struct command_renamed *command_renamed_find(const struct command_names *names,
+                                                    const char *word, size_t len)
+{
+    struct command_renamed *r;
+
+    DL_FOREACH(names->renamed, r)
+    {
+        if (r->len == len && strncasecmp(r->name, word, len) == 0)
+            return r;
+    }
+    return NULL;
+}
+
+/* A top-level command by the name it goes by. */
+static const struct command *command_top(const struct command_names *names,
+                                         const char *word, size_t len)
+{
+    if (names != NULL && names->renamed != NULL) {
+        const struct command_renamed *r = command_renamed_find(names, word, len);
+        if (r != NULL)
+            return r->command;
+    }
+    const struct command *command = command_search(command_table, word, len);
+    if (command != NULL && names != NULL && names->moved != 0 &&
+        command_is_moved(names, command))
+        return NULL;
+    return command;
+}
+
+int command_rename(struct command_names *names, const char *from, const char *to,
+                   struct error *err)
+{
+    const struct command *command = command_top(names, from, strlen(from));
+    struct command_renamed *old = command_renamed_find(names, from, strlen(from));
+    size_t len = strlen(to);
+
+    if (command == NULL)
+        return error_set(err, ERR_UNKNOWN, "No such command in rename-command");
+    if (old != NULL) {
+        DL_DELETE(names->renamed, old);
+        mem_free(old);
+    }
+    names->moved |= UINT64_C(1) << command_id(command);
+    if (len == 0)
+        return 0;
+    if (command_top(names, to, len) != NULL)
+        return error_set(err, ERR_DUPLICATE, "Target command name already exists");
+
+    struct command_renamed *renamed = mem_zalloc(sizeof(*renamed) + len + 1);
+    renamed->command = command;
+    renamed->len = len;
+    memcpy(renamed->name, to, len);
+    DL_APPEND(names->renamed, renamed);
+    return 0;
+}
+
+void command_names_release(struct command_names *names)
+{
+    struct command_renamed *r, *next;
+
+    DL_FOREACH_SAFE(names->renamed, r, next)
+    {
+        DL_DELETE(names->renamed, r);
+        mem_free(r);
+    }
+    names->moved = 0;
+}
+
+bool command_is_callable(const struct command_names *names,
+                         const struct command *command)
+{
+    const struct command_renamed *r;
+    size_t len = strcspn(command->name, "|");
+    const struct command *top = command_search(command_table, command->name, len);
+
+    if (!command_is_moved(names, top))
+        return true;
+    DL_FOREACH(names->renamed, r)
+    {
+        if (r->command == top)
+            return true;
+    }
+    return false;
+}
+
+enum command_result command_find(const struct command_names *names,
+                                 const struct resp_arg *argv, size_t argc,
                                  const struct command **out)
 {
-    const struct command *command =
-        command_search(command_table, argv[0].str, argv[0].len);
+    const struct command *command = command_top(names, argv[0].str, argv[0].len);
 
     *out = command;
     if (command == NULL)
@@ -177,11 +353,12 @@ enum command_result command_find(const struct resp_arg *argv, size_t argc,
     return COMMAND_FOUND;
 }
 
-const struct command *command_by_name(const char *name, size_t len)
+const struct command *command_by_name(const struct command_names *names,
+                                      const char *name, size_t len)
 {
     const char *bar = memchr(name, '|', len);
     size_t first = bar != NULL ? (size_t)(bar - name) : len;
-    const struct command *command = command_search(command_table, name, first);
+    const struct command *command = command_top(names, name, first);
 
     if (command == NULL || bar == NULL)
         return command;

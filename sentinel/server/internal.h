@@ -10,6 +10,7 @@
 #include "sentinel/core/core.h"
 #include "sentinel/core/state.h"
 #include "sentinel/server/acl.h"
+#include "sentinel/server/command.h"
 #include "sentinel/server/server.h"
 
 #include <stdbool.h>
@@ -24,81 +25,6 @@
 #define SERVER_MS_MAX INT64_C(1000000000000000)
 
 /* ------------------------------------------------------------------ commands ---- */
-
-enum command_flag {
-    CMD_ADMIN = 1 << 0,
-    CMD_PUBSUB = 1 << 1,
-    CMD_NOSCRIPT = 1 << 2,
-    CMD_LOADING = 1 << 3,
-    CMD_STALE = 1 << 4,
-    CMD_FAST = 1 << 5,
-    CMD_NO_AUTH = 1 << 6, /* runs before authentication */
-    CMD_NO_MULTI = 1 << 7,
-    CMD_ALLOW_BUSY = 1 << 8,
-    CMD_SHOWN = (1 << 9) - 1, /* the flags above are shown by COMMAND INFO */
-
-    CMD_HIDDEN = 1 << 9,      /* not listed by COMMAND */
-    CMD_SUBSCRIBER = 1 << 10, /* a RESP2 subscriber may run it */
-    CMD_UNMUTED = 1 << 11,    /* CLIENT REPLY does not silence it */
-    CMD_WRITE = 1 << 12,      /* CLIENT PAUSE WRITE holds it back */
-};
-
-enum command_category {
-    CAT_KEYSPACE = 1 << 0,
-    CAT_READ = 1 << 1,
-    CAT_WRITE = 1 << 2,
-    CAT_SET = 1 << 3,
-    CAT_SORTEDSET = 1 << 4,
-    CAT_LIST = 1 << 5,
-    CAT_HASH = 1 << 6,
-    CAT_STRING = 1 << 7,
-    CAT_BITMAP = 1 << 8,
-    CAT_HYPERLOGLOG = 1 << 9,
-    CAT_GEO = 1 << 10,
-    CAT_STREAM = 1 << 11,
-    CAT_PUBSUB = 1 << 12,
-    CAT_ADMIN = 1 << 13,
-    CAT_FAST = 1 << 14,
-    CAT_SLOW = 1 << 15,
-    CAT_BLOCKING = 1 << 16,
-    CAT_DANGEROUS = 1 << 17,
-    CAT_CONNECTION = 1 << 18,
-    CAT_TRANSACTION = 1 << 19,
-    CAT_SCRIPTING = 1 << 20,
-    CAT_N = 21
-};
-
-struct session;
-
-/* |argv| is valid until the function returns; argv[0] is the command word. */
-typedef void command_fn(struct session *session, const struct resp_arg *argv,
-                        size_t argc);
-
-struct command {
-    const char *name; /* full and lower case: "ping", "sentinel|masters" */
-    int arity;        /* words with the command's own; negative: at least that many */
-    uint32_t flags;
-    uint32_t categories;
-    command_fn *run;
-    const struct command *subs; /* ends with a NULL name; NULL if not a container */
-};
-
-/* All top-level commands; ends with a NULL name. */
-extern const struct command command_table[];
-
-enum command_result { COMMAND_FOUND, COMMAND_UNKNOWN, COMMAND_UNKNOWN_SUB };
-
-/* Finds what |argv| names, down to the subcommand. COMMAND_UNKNOWN_SUB leaves the
- * container in |out|. A container named alone is found itself. */
-enum command_result command_find(const struct resp_arg *argv, size_t argc,
-                                 const struct command **out);
-/* The same for a full name such as "sentinel|masters", any case; NULL if unknown. */
-const struct command *command_by_name(const char *name, size_t len);
-bool command_arity_ok(const struct command *command, size_t argc);
-/* The word a subcommand is called by: "masters". */
-const char *command_word(const struct command *command);
-/* "keyspace" and so on, by bit number below CAT_N. */
-const char *command_category_name(int bit);
 
 /* What COMMAND DOCS says; never NULL for a name in the tables (docs.c). */
 struct doc {
@@ -120,6 +46,7 @@ command_fn help_sentinel, help_client, help_command, help_acl;
 enum session_wait {
     WAIT_NONE,
     WAIT_CORE,  /* for server_answer() */
+    WAIT_FILE,  /* for server_file_done() */
     WAIT_PAUSE, /* CLIENT PAUSE holds back the request that is parsed */
 };
 
@@ -156,7 +83,7 @@ struct session {
     size_t n_owed;      /* bytes put out and not yet session_written() */
     size_t argv_len;    /* bytes of the arguments of the last request */
 
-    const struct user *user;
+    const struct user *user;       /* never NULL */
     const struct command *command; /* the last one run, or the one held back */
     char *name, *lib_name, *lib_ver;
     struct tracking *tracking; /* NULL: never switched on */
@@ -186,6 +113,10 @@ void session_ok(struct session *session);
 void session_post(struct session *session, struct core_request *request);
 /* Writes the answer and goes on with what the client sent meanwhile. */
 void session_answer(struct session *session, const struct core_action *answer);
+/* The session waits for server_file_done(). */
+void session_wait_file(struct session *session);
+/* Ends a wait with |reply|, and goes on with what the client sent meanwhile. */
+void session_end_wait(struct session *session, const struct buf *reply);
 /* Runs the request that CLIENT PAUSE held back, and those behind it. */
 void session_resume(struct session *session);
 /* Appends a pub/sub frame. */
@@ -200,10 +131,21 @@ void session_wake(struct session *session);
 bool session_needs_auth(const struct session *session);
 void session_login(struct session *session, const struct user *user);
 bool session_is_subscriber(const struct session *session);
+/* Closes it: at once, or after the reply if it is |caller|. */
+void session_evict(struct session *session, const struct session *caller);
+/* An entry for ACL LOG about |session|. */
+void session_log_denial(struct session *session, enum acl_log_reason reason,
+                        const struct resp_arg *object,
+                        const struct resp_arg *user_name);
 /* Sets the name, after checking it; false (with the error replied) if it is bad. */
 bool session_set_name(struct session *session, const struct resp_arg *name);
 /* One line of CLIENT LIST, without line end. */
 void session_describe(const struct session *session, struct buf *out);
+
+static inline struct resp_arg arg_of(const char *text)
+{
+    return (struct resp_arg){text, strlen(text)};
+}
 
 static inline bool arg_is(const struct resp_arg *arg, const char *word)
 {
@@ -274,6 +216,8 @@ struct server {
     uint32_t n_subscribers; /* sessions with at least one subscription */
     uint32_t n_tracking, n_waiting;
     struct acl acl;
+    struct acl_log acl_log;
+    struct command_names names;
     int64_t paused_until; /* CORE_NEVER: clients are not paused */
     bool pauses_writes_only;
     bool must_resume;     /* the pause is over, sessions still wait */
@@ -283,6 +227,9 @@ struct server {
     int64_t http_logged_at; /* CORE_NEVER: not yet */
 };
 
+/* Closes the clients that are subscribed to what |user| may not hear any more. */
+void server_check_topics(struct server *server, const struct user *user,
+                         const struct session *caller);
 bool server_is_paused(const struct server *server, const struct command *command);
 /* Ends a CLIENT PAUSE; what was held back runs before the present call returns. */
 void server_unpause(struct server *server);
@@ -308,7 +255,9 @@ struct master *cmd_sentinel_master_arg(struct session *session,
 
 command_fn cmd_connection_auth, cmd_connection_hello, cmd_connection_ping,
     cmd_connection_quit, cmd_connection_role, cmd_connection_shutdown;
-command_fn cmd_acl_whoami;
+command_fn cmd_acl_cat, cmd_acl_deluser, cmd_acl_dryrun, cmd_acl_genpass,
+    cmd_acl_getuser, cmd_acl_list, cmd_acl_load, cmd_acl_log, cmd_acl_save,
+    cmd_acl_setuser, cmd_acl_users, cmd_acl_whoami;
 command_fn cmd_info;
 command_fn cmd_client_caching, cmd_client_getname, cmd_client_getredir, cmd_client_id,
     cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict,

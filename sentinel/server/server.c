@@ -18,6 +18,7 @@ static const char *server_own_text(const char *text)
 static void server_own_options(struct server_options *options)
 {
     options->requirepass = server_own_text(options->requirepass);
+    options->acl_file = server_own_text(options->acl_file);
     options->run_id = server_own_text(options->run_id);
     options->executable = server_own_text(options->executable);
     options->config_file = server_own_text(options->config_file);
@@ -41,7 +42,8 @@ struct server *server_new(const struct core *core, const struct server_options *
     server->paused_until = CORE_NEVER;
     server->http_logged_at = CORE_NEVER;
     server->next_id = 1;
-    acl_init(&server->acl, server->options.requirepass);
+    acl_init(&server->acl, server->options.requirepass, options->has_open_channels);
+    server->acl_log.max = options->acl_log_max;
     return server;
 }
 
@@ -50,9 +52,12 @@ void server_free(struct server *server)
     while (server->sessions != NULL)
         session_close(server->sessions);
     acl_release(&server->acl);
+    acl_log_clear(&server->acl_log);
+    command_names_release(&server->names);
     buf_release(&server->frames[0]);
     buf_release(&server->frames[1]);
     mem_free((char *)server->options.requirepass);
+    mem_free((char *)server->options.acl_file);
     mem_free((char *)server->options.run_id);
     mem_free((char *)server->options.executable);
     mem_free((char *)server->options.config_file);

@@ -5,7 +5,9 @@
 #ifndef SENTINEL_SERVER_SERVER_H
 #define SENTINEL_SERVER_SERVER_H
 
+#include "common/args.h"
 #include "common/buf.h"
+#include "common/err.h"
 #include "sentinel/core/core.h"
 
 #include <stdbool.h>
@@ -29,6 +31,9 @@ struct server_options {
     int64_t output_pubsub_hard, output_pubsub_soft;
     int output_pubsub_soft_s;
     bool protected_mode;
+    const char *acl_file;   /* "" or NULL: none */
+    int64_t acl_log_max;    /* entries */
+    bool has_open_channels; /* new users may hear every channel */
     /* for INFO */
     int tcp_port;
     int pid;
@@ -37,6 +42,15 @@ struct server_options {
     const char *supervised; /* "no", "systemd", ... */
     const char
         *listeners; /* "name=tcp,bind=127.0.0.1,port=26379" lines, LF-separated */
+};
+
+/* A file to be written or read for ACL SAVE and LOAD. */
+struct server_file_job {
+    uint64_t session; /* for server_file_done() */
+    const char *path;
+    bool is_write;
+    const char *bytes; /* to be written; borrowed for the call */
+    size_t len;
 };
 
 /* Called by the server; |ctx| is passed back. None may call back into the server. */
@@ -55,6 +69,11 @@ struct server_hooks {
     bool (*executable)(void *ctx, const char *path);
     /* Resource figures for INFO: user and system CPU seconds, self and children. */
     void (*cpu)(void *ctx, double out[4]);
+    /* Do |job|, later and in the order given; exactly one server_file_done() follows. A
+     * written file is replaced as a whole, or stays as it was. */
+    void (*file)(void *ctx, const struct server_file_job *job);
+    /* |len| bytes that nobody can guess. */
+    void (*random)(void *ctx, void *out, size_t len);
     /* A line for the log. May be NULL, like all the hooks above except request. */
     void (*log)(void *ctx, enum log_level level, const char *text);
 };
@@ -101,8 +120,50 @@ uint64_t session_id(const struct session *session);
 /* The answer of the core to a request. */
 void server_answer(struct server *server, const struct core_action *answer);
 
+/*
+ * How a file job went: |error| is 0 or an errno, |bytes| what was read. Users that were
+ * read take the place of those there were, unless something is wrong with any of them.
+ */
+void server_file_done(struct server *server, uint64_t session, bool is_write, int error,
+                      const char *bytes, size_t len);
+
 /* An event, to everybody who subscribed to |channel| or a pattern that matches it. */
 void server_publish(struct server *server, const char *channel, const char *text);
+
+/* ------------------------------------------------- users and names of commands ---- */
+
+/*
+ * server_check_user() checks a `user NAME rule...` line of the configuration as stock
+ * does when it reads one: commands that do not exist are found later, by
+ * server_add_user(). Returns 0, or a negative code with the sentence for the line.
+ */
+int server_check_user(const struct args *line, bool has_open_channels,
+                      struct error *err);
+/* Makes the user of such a line. |err| gets a sentence for the log. Before the first
+ * session is opened, like the two that follow. */
+int server_add_user(struct server *server, const struct args *line, struct error *err);
+/* Takes the users from the contents of options.acl_file; |errors| as for the log. */
+int server_read_users(struct server *server, const char *text, size_t len,
+                      struct buf *errors);
+
+/*
+ * server_rename_command() does what the line `rename-command from to` says.
+ * server_check_renames() says whether |n| such lines can be carried out in turn. Both
+ * return 0, or a negative code with stock's sentence.
+ */
+int server_rename_command(struct server *server, const struct args *line,
+                          struct error *err);
+int server_check_renames(const struct args *const *lines, size_t n, struct error *err);
+
+/*
+ * server_each_user() calls |fn| with the configuration line of each user, in the order
+ * of their names. |is_default| says that the line could be left out: it is the user
+ * "default" as requirepass makes it.
+ */
+void server_each_user(const struct server *server,
+                      void (*fn)(void *ctx, const char *name, const char *line,
+                                 bool is_default),
+                      void *ctx);
 
 /* Once a second: idle timeouts, soft output limits. O(clients). */
 void server_cron(struct server *server);

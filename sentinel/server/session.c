@@ -45,7 +45,7 @@ struct session *session_open(struct server *server, const char *peer, const char
     session->opened_at = server->now;
     session->active_at = server->now;
     session->soft_at = CORE_NEVER;
-    session->user = acl_default(&server->acl);
+    session->user = server->acl.default_user;
     session->is_authed = !acl_needs_auth(&server->acl);
     HASH_ADD(hh, server->sessions, id, sizeof(session->id), session);
 
@@ -109,6 +109,16 @@ void session_drop(struct session *session)
     session->is_closing = true;
     session->is_dropped = true;
     session_wake(session);
+}
+
+void session_evict(struct session *session, const struct session *caller)
+{
+    session->user = session->server->acl.default_user;
+    session->is_authed = false;
+    if (session == caller)
+        session_close_after_reply(session);
+    else
+        session_drop(session);
 }
 
 /* -------------------------------------------------------------------- output ---- */
@@ -184,7 +194,8 @@ void session_push(struct session *session, const struct buf *frame)
     if (session->is_closing)
         return;
     /* The reply to a command comes before the messages it caused (interface.md 1.4). */
-    struct buf *out = session->wait == WAIT_CORE ? &session->pushes : &session->out;
+    bool must_wait = session->wait == WAIT_CORE || session->wait == WAIT_FILE;
+    struct buf *out = must_wait ? &session->pushes : &session->out;
     buf_append(out, frame->data, frame->len);
     session->n_owed += frame->len;
     session_check_output(session);
@@ -225,44 +236,71 @@ static void session_unknown_command(struct session *session,
     buf_release(&words);
 }
 
-static void session_unknown_sub(struct session *session,
-                                const struct command *container,
-                                const struct resp_arg *word)
+static void session_unknown_sub(struct session *session, const struct resp_arg *argv)
 {
-    char name[32];
-    size_t i;
+    struct buf name = {0};
 
-    for (i = 0; container->name[i] != '\0' && i < sizeof(name) - 1; i++)
-        name[i] = (char)toupper((unsigned char)container->name[i]);
-    name[i] = '\0';
+    for (size_t i = 0; i < argv[0].len && i < SESSION_QUOTE_MAX; i++)
+        buf_putc(&name, (char)toupper((unsigned char)argv[0].str[i]));
     session_error(session, "ERR unknown subcommand '%.*s'. Try %s HELP.",
-                  SESSION_QUOTE_MAX, word->str, name);
+                  SESSION_QUOTE_MAX, argv[1].str, buf_text(&name));
+    buf_release(&name);
+}
+
+void session_log_denial(struct session *session, enum acl_log_reason reason,
+                        const struct resp_arg *object, const struct resp_arg *user_name)
+{
+    struct server *server = session->server;
+    struct buf line = {0};
+
+    if (server->acl_log.max <= 0)
+        return;
+    session_describe(session, &line);
+    acl_log_add(&server->acl_log, reason, object, user_name, buf_text(&line),
+                server->wall);
+    buf_release(&line);
+}
+
+/* Is |session| denied this by its user's rules? Then the error is replied. */
+static bool session_is_denied(struct session *session, const struct command *command,
+                              const struct resp_arg *argv, size_t argc)
+{
+    struct server_stats *stats = &session->server->stats;
+    const struct resp_arg *channel = NULL;
+    struct resp_arg user_name = arg_of(session->user->name);
+    struct resp_arg name = arg_of(command->name);
+
+    switch (acl_check(session->user, command, argv, argc, &channel)) {
+    case ACL_DENIED_COMMAND:
+        session->command = command;
+        stats->n_denied_command++;
+        session_log_denial(session, ACL_LOG_COMMAND, &name, &user_name);
+        session_error(session,
+                      "NOPERM User %s has no permissions to run the '%s' command",
+                      session->user->name, command->name);
+        return true;
+    case ACL_DENIED_CHANNEL:
+        session->command = command;
+        stats->n_denied_channel++;
+        session_log_denial(session, ACL_LOG_CHANNEL, channel, &user_name);
+        session_error(session, "NOPERM No permissions to access a channel");
+        return true;
+    case ACL_OK:
+        break;
+    }
+    return false;
 }
 
 /* What a request may not do although it is well-formed; true if it may go on. */
 static bool session_permit(struct session *session, const struct command *command,
                            const struct resp_arg *argv, size_t argc)
 {
-    struct server_stats *stats = &session->server->stats;
-
     if (session_needs_auth(session) && (command->flags & CMD_NO_AUTH) == 0) {
         session_error(session, "NOAUTH Authentication required.");
         return false;
     }
-    switch (acl_check(session->user, command, argv, argc)) {
-    case ACL_DENIED_COMMAND:
-        stats->n_denied_command++;
-        session_error(session,
-                      "NOPERM User %s has no permissions to run the '%s' command",
-                      session->user->name, command->name);
+    if (session_is_denied(session, command, argv, argc))
         return false;
-    case ACL_DENIED_CHANNEL:
-        stats->n_denied_channel++;
-        session_error(session, "NOPERM No permissions to access a channel");
-        return false;
-    case ACL_OK:
-        break;
-    }
     if (session->proto == 2 && session_is_subscriber(session) &&
         (command->flags & CMD_SUBSCRIBER) == 0) {
         session_error(session,
@@ -302,12 +340,12 @@ static const struct command *session_dispatch(struct session *session)
         session_cut_off_http(session);
         return NULL;
     }
-    switch (command_find(argv, argc, &command)) {
+    switch (command_find(&session->server->names, argv, argc, &command)) {
     case COMMAND_UNKNOWN:
         session_unknown_command(session, argv, argc);
         return NULL;
     case COMMAND_UNKNOWN_SUB:
-        session_unknown_sub(session, command, &argv[1]);
+        session_unknown_sub(session, argv);
         return NULL;
     case COMMAND_FOUND:
         break;
@@ -497,14 +535,12 @@ static void session_write_answer(struct session *session,
     buf_release(&session->instead);
 }
 
-void session_answer(struct session *session, const struct core_action *answer)
+/* The reply waited for stands in the output, from |before| on. */
+static void session_go_on(struct session *session, size_t before)
 {
-    size_t before = session->out.len;
-
     session_leave_wait(session);
     if (session->is_closing)
         return;
-    session_write_answer(session, answer);
     session_mute(session, before);
     session_count_output(session, before);
     /* Counted when they came. */
@@ -514,6 +550,29 @@ void session_answer(struct session *session, const struct core_action *answer)
     session_wake(session);
 }
 
+void session_answer(struct session *session, const struct core_action *answer)
+{
+    size_t before = session->out.len;
+
+    if (!session->is_closing)
+        session_write_answer(session, answer);
+    session_go_on(session, before);
+}
+
+void session_wait_file(struct session *session)
+{
+    session->wait = WAIT_FILE;
+    session->server->n_waiting++;
+}
+
+void session_end_wait(struct session *session, const struct buf *reply)
+{
+    size_t before = session->out.len;
+
+    if (!session->is_closing)
+        buf_append(&session->out, reply->data, reply->len);
+    session_go_on(session, before);
+}
 /* ------------------------------------------------------------- for the driver ---- */
 
 void session_shrink(struct session *session)

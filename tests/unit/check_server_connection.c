@@ -464,8 +464,8 @@ END_TEST
 
 START_TEST(test_command_list)
 {
-    EXPECT("COMMAND LIST FILTERBY PATTERN ACL|*\r\n",
-           "*2\r\n$8\r\nacl|help\r\n$10\r\nacl|whoami\r\n");
+    EXPECT("COMMAND LIST FILTERBY PATTERN ACL|L*\r\n",
+           "*3\r\n$8\r\nacl|list\r\n$8\r\nacl|load\r\n$7\r\nacl|log\r\n");
     EXPECT("COMMAND LIST FILTERBY MODULE x\r\n", "*0\r\n");
     EXPECT("COMMAND LIST FILTERBY ACLCAT nosuch\r\n", "*0\r\n");
     ck_assert_int_eq(

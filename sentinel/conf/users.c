@@ -1,0 +1,109 @@
+/*
+ * users.c - what others know better than the file: users, the log level.
+ */
+#include "sentinel/conf/internal.h"
+
+#include <string.h>
+
+static struct conf_line *users_find(const struct conf *conf, const char *name)
+{
+    struct conf_line *line;
+
+    HASH_FIND_STR(conf->lines, "user", line);
+    while (line != NULL && strcmp(line->args.words[1], name) != 0)
+        line = line->next;
+    return line;
+}
+
+/* |line| with every word quoted where needed: words have no blanks in them, except that
+ * the name may be empty. */
+static void users_quote(struct buf *out, const char *name, const char *line)
+{
+    const char *rules = line + strlen("user ") + strlen(name);
+
+    buf_puts(out, "user ");
+    args_quote(out, name, strlen(name));
+    while (*rules == ' ') {
+        size_t len = strcspn(++rules, " ");
+        buf_putc(out, ' ');
+        args_quote(out, rules, len);
+        rules += len;
+    }
+}
+
+/* A line of its own for a user that had none. */
+static void users_append(struct conf *conf, struct conf_line *known,
+                         const struct buf *text)
+{
+    struct doc_line *doc = doc_append_generated(&conf->doc, text->data, text->len);
+    struct args args;
+
+    if (known != NULL) {
+        known->doc = doc;
+        return;
+    }
+    int rc = args_split(&args, text->data, text->len);
+    ASSERT(rc == 0);
+    conf_keep_line(conf, SOURCE_MAIN, &args, doc)->is_live = true;
+}
+
+static void users_take(void *ctx, const char *name, const char *text, bool is_default)
+{
+    struct conf *conf = ctx;
+    struct conf_line *line = users_find(conf, name);
+    struct buf quoted = {0};
+
+    if (line != NULL)
+        line->is_live = true;
+    /* Twice the same user would be an error at the next start. */
+    if (line != NULL && line->source == SOURCE_INCLUDE)
+        return;
+    users_quote(&quoted, name, text);
+    if (line != NULL && line->doc != NULL) {
+        if (strcmp(line->doc->text, quoted.data) != 0)
+            doc_set_text(line->doc, quoted.data, quoted.len);
+    } else if (!is_default) {
+        users_append(conf, line, &quoted);
+    }
+    buf_release(&quoted);
+}
+
+void users_render(struct conf *conf)
+{
+    struct conf_line *first;
+
+    if (conf->users == NULL)
+        return;
+    HASH_FIND_STR(conf->lines, "user", first);
+    for (struct conf_line *line = first; line != NULL; line = line->next)
+        line->is_live = false;
+    conf->users(conf->users_ctx, users_take, conf);
+
+    HASH_FIND_STR(conf->lines, "user", first);
+    for (struct conf_line *line = first; line != NULL; line = line->next) {
+        if (line->is_live || line->doc == NULL)
+            continue;
+        doc_remove(&conf->doc, line->doc);
+        line->doc = NULL;
+    }
+}
+
+void conf_set_loglevel(struct conf *conf, enum log_level level)
+{
+    static const char *const names[] = {
+        [LOG_LVL_DEBUG] = "debug",     [LOG_LVL_VERBOSE] = "verbose",
+        [LOG_LVL_NOTICE] = "notice",   [LOG_LVL_WARNING] = "warning",
+        [LOG_LVL_NOTHING] = "nothing",
+    };
+    struct buf text = {0};
+    struct args args;
+
+    if (level == conf->options.loglevel)
+        return;
+    conf->options.loglevel = level;
+    buf_printf(&text, "loglevel %s", names[level]);
+    int rc = args_split(&args, text.data, text.len);
+    ASSERT(rc == 0);
+    conf_keep_line(conf, SOURCE_TEXT, &args, NULL);
+    buf_release(&text);
+}
