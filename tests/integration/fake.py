@@ -14,7 +14,7 @@ class FakeServer(threading.Thread):
         super().__init__(daemon=True)
         self.behave = behave
         self.port = port
-        self.connections = 0
+        self.clients = []
         self.sock = socket.create_server(("127.0.0.1", port))
         self.start()
 
@@ -24,7 +24,7 @@ class FakeServer(threading.Thread):
                 client, _ = self.sock.accept()
             except OSError:
                 return
-            self.connections += 1
+            self.clients.append(client)
             threading.Thread(target=self.talk, args=(client,), daemon=True).start()
 
     def talk(self, client):
@@ -35,6 +35,12 @@ class FakeServer(threading.Thread):
             pass
 
     def close(self):
+        """Stops listening and hangs up on everybody."""
+        for sock in [self.sock, *self.clients]:
+            try:  # wakes the thread that waits on it, which then closes it
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # gone already
         self.sock.close()
 
 

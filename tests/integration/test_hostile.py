@@ -33,19 +33,20 @@ def test_servers_that_misbehave(t):
     group = t.group(["ours"], quorum=1, lines=lines)
     group.start()
     sentinel = group.sentinels[0]
+    before = sentinel.rss_kb()
     for name in ("garbage", "half_a_reply", "endless_reply", "endless_line",
                  "endless_nesting", "silence", "hang_up", "wrong_types"):
         sentinel.wait_event("+sdown", f"master {name} ", timeout=20)
-    sizes = [sentinel.rss_kb()]
+    sizes = []
     until(lambda: sizes.append(sentinel.rss_kb()) or len(sizes) > 300, 30, "time")
     assert max(sizes) < 200_000, f"{max(sizes)} KB"
-    # what is kept for good, between the moments at which a long reply is being read
-    early, late = min(sizes[:100]), min(sizes[-100:])
-    assert late < 1.5 * early + 10_000, f"grows: {sizes[::30]} KB"
     still_fine(sentinel, group)
     assert not sentinel.find_event("+sdown", "master mymaster "), sentinel.events()
     for server in servers:
         server.close()
+    # What was read of long replies is freed; the allocator may keep it for later.
+    until(lambda: sentinel.rss_kb() < before + 60_000, 20,
+          f"memory goes down again towards {before} KB")
     mark = sentinel.mark()
     group.master.kill()
     group.wait_switch(group.master.port, [mark])
