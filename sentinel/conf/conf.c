@@ -22,6 +22,7 @@ struct conf *conf_new(void)
     struct conf *conf = mem_zalloc(sizeof *conf);
 
     directive_defaults(&conf->options);
+    conf->file = "";
     return conf;
 }
 
@@ -58,6 +59,21 @@ void conf_free(struct conf *conf)
     doc_release(&conf->doc);
     arena_release(&conf->strings);
     mem_free(conf);
+}
+
+void conf_on_error(struct conf *conf, conf_error_fn fn, void *ctx)
+{
+    conf->on_error = fn;
+    conf->on_error_ctx = ctx;
+}
+
+bool conf_report(struct conf *conf, const char *file, const struct conf_error *error)
+{
+    if (conf->on_error == NULL || conf->n_errors >= CONF_ERRORS_MAX)
+        return false;
+    conf->n_errors++;
+    conf->on_error(conf->on_error_ctx, file, error);
+    return true;
 }
 
 const struct conf_options *conf_options(const struct conf *conf)
@@ -220,17 +236,40 @@ static int conf_take_line(void *ctx, int line, const char *text, size_t len,
     else if (args.n > 0)
         rc = conf_take_args(input, &args, doc, &err, error);
     args_release(&args);
-    if (rc != 0 && err.text[0] != '\0')
+    if (rc != 0 && err.text[0] != '\0') {
         error_at(error, rc, line, text, len, "%s", err.text);
+    } else if (rc != 0 && input->conf->on_error != NULL && error->is_file_error) {
+        error_set(&err, rc, "%s", error->reason); /* now the fault of this line */
+        error_at(error, rc, line, text, len, "%s", err.text);
+    }
     return rc;
+}
+
+/* The bytes behind the first |n| lines. */
+static const char *conf_skip_lines(const char *bytes, const char *end, int n)
+{
+    for (; n > 0 && bytes < end; n--) {
+        const char *eol = memchr(bytes, '\n', (size_t)(end - bytes));
+        bytes = eol != NULL ? eol + 1 : end;
+    }
+    return bytes;
 }
 
 static int conf_parse(struct conf *conf, enum conf_source source, const char *bytes,
                       size_t len, int first_line, struct conf_error *error)
 {
     struct conf_input input = {conf, source};
+    const char *end = bytes + len;
 
-    return reader_parse(bytes, len, first_line, conf_take_line, &input, error);
+    for (;;) {
+        int rc = reader_parse(bytes, (size_t)(end - bytes), first_line, conf_take_line,
+                              &input, error);
+        if (rc == 0 || conf->on_error == NULL || error->line < first_line ||
+            !conf_report(conf, conf->file, error))
+            return rc;
+        bytes = conf_skip_lines(bytes, end, error->line - first_line + 1);
+        first_line = error->line + 1;
+    }
 }
 
 /* Reads |path| into |out| within the limit for all files together. */
@@ -260,9 +299,12 @@ static int conf_include_file(struct conf *conf, const char *path, struct error *
         return error_set(err, ERR_LIMIT, "Too many files included");
     int rc = conf_load_file(conf, path, &bytes, error);
     if (rc == 0) {
+        const char *outer = conf->file;
+        conf->file = arena_strdup(&conf->strings, path);
         conf->depth++;
         rc = conf_parse(conf, SOURCE_INCLUDE, buf_text(&bytes), bytes.len, 1, error);
         conf->depth--;
+        conf->file = outer;
     }
     buf_release(&bytes);
     return rc;
@@ -315,8 +357,11 @@ int conf_read_file(struct conf *conf, const char *path, struct conf_error *error
     struct buf bytes = {0};
 
     int rc = conf_load_file(conf, path, &bytes, error);
-    if (rc == 0)
+    if (rc == 0) {
+        conf->file = arena_strdup(&conf->strings, path);
         rc = conf_read_main(conf, buf_text(&bytes), bytes.len, error);
+        conf->file = "";
+    }
     buf_release(&bytes);
     return rc;
 }

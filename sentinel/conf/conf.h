@@ -34,6 +34,9 @@ struct conf_error {
 
 /* Prints |error| as stock does (interface.md 6.2): blank line, banner, line, reason. */
 void conf_error_print(const struct conf_error *error, struct buf *out);
+/* Prints |error| as compilers do: "file:line: reason", then the line. */
+void conf_error_print_at(const struct conf_error *error, const char *file,
+                         struct buf *out);
 
 /* Generic directives that have an effect (interface.md 6.4). Strings are owned by the
  * conf and last as long as it does; "" means unset. */
@@ -67,6 +70,10 @@ struct conf_options {
     const char *syslog_ident;
     int syslog_facility; /* LOG_LOCAL0 and so on */
     bool always_show_logo;
+    bool set_proc_title;
+    const char *proc_title_template;
+    bool crash_log;
+    int64_t socket_mark; /* of listening sockets; 0: none */
 };
 
 struct conf *conf_new(void);
@@ -97,6 +104,16 @@ int conf_read_text(struct conf *conf, const char *text, size_t len,
 int conf_read_main_text(struct conf *conf, const char *text, size_t len,
                         struct conf_error *error);
 
+/*
+ * conf_on_error() makes reading and conf_apply() tell |fn| of a wrong line and go on
+ * behind it, as if it were not there; they then return 0. |file| is where the line is,
+ * "" if it is in no file. What cannot be read at all, and more errors than anybody
+ * reads, still end them. For looking at a file only: what was read is incomplete.
+ */
+typedef void (*conf_error_fn)(void *ctx, const char *file,
+                              const struct conf_error *error);
+void conf_on_error(struct conf *conf, conf_error_fn fn, void *ctx);
+
 const struct conf_options *conf_options(const struct conf *conf);
 
 /*
@@ -107,6 +124,11 @@ const struct conf_options *conf_options(const struct conf *conf);
  */
 const struct args *conf_words(const struct conf *conf, const char *name, size_t i);
 const char *conf_text(const struct conf *conf, const char *name);
+
+/* What `ps` should show, by proc-title-template; |program| is the path as started.
+ * False if the title should be left alone. |out| is overwritten. */
+bool conf_title(const struct conf *conf, const char *program, const char *conf_path,
+                struct buf *out);
 
 /* What reading and conf_apply() found worth a log line, oldest first; NULL when there
  * is no more. The text is valid until the next call. */

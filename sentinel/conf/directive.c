@@ -70,6 +70,10 @@ static int directive_bind(struct conf *conf, const struct args *args,
 static int directive_dir(struct conf *conf, const struct args *args, struct error *err);
 static int directive_output_limit(struct conf *conf, const struct args *args,
                                   struct error *err);
+static int directive_mark(struct conf *conf, const struct args *args,
+                          struct error *err);
+static int directive_title(struct conf *conf, const struct args *args,
+                           struct error *err);
 static int directive_user(struct conf *conf, const struct args *args,
                           struct error *err);
 static int directive_rename(struct conf *conf, const struct args *args,
@@ -135,6 +139,10 @@ static const struct directive directives[] = {
     TEXT("syslog-ident", syslog_ident),
     CHOICE("syslog-facility", syslog_facility, choices_facility),
     YESNO("always-show-logo", always_show_logo),
+    YESNO("set-proc-title", set_proc_title),
+    OWN("proc-title-template", directive_title),
+    YESNO("crash-log-enabled", crash_log),
+    OWN("socket-mark-id", directive_mark),
     /* read by others through conf_words() */
     OWN("user", directive_user),
     OWN("rename-command", directive_rename),
@@ -185,6 +193,9 @@ void directive_defaults(struct conf_options *options)
         .log_stamp = LOG_STAMP_LEGACY,
         .syslog_ident = "redis",
         .syslog_facility = LOG_LOCAL0,
+        .set_proc_title = true,
+        .proc_title_template = "{title} {listen-addr} {server-mode}",
+        .crash_log = true,
     };
 }
 
@@ -415,6 +426,38 @@ static int directive_output_limit(struct conf *conf, const struct args *args,
         rc = directive_output_class(&conf->options, list->words + i, err);
     args_release(&split);
     return rc;
+}
+
+/* 32 bits without a sign, so that no int holds it. */
+static int directive_mark(struct conf *conf, const struct args *args, struct error *err)
+{
+    int64_t value;
+
+    if (args->n != 2)
+        return directive_wrong_count(err);
+    if (!args_int(args->words[1], args->lens[1], &value))
+        return error_set(err, ERR_SYNTAX,
+                         "argument couldn't be parsed into an integer");
+    int rc = directive_check_range(value, 0, UINT32_MAX, false, err);
+    if (rc == 0)
+        conf->options.socket_mark = value;
+    return rc;
+}
+
+static int directive_title(struct conf *conf, const struct args *args,
+                           struct error *err)
+{
+    struct buf title = {0};
+
+    if (args->n != 2)
+        return directive_wrong_count(err);
+    bool is_valid = title_expand(conf, args->words[1], "", "", &title);
+    buf_release(&title);
+    if (!is_valid)
+        return error_set(err, ERR_SYNTAX,
+                         "template format is invalid or contains unknown variables");
+    conf->options.proc_title_template = arena_strdup(&conf->strings, args->words[1]);
+    return 0;
 }
 
 static int directive_user(struct conf *conf, const struct args *args, struct error *err)

@@ -15,6 +15,7 @@
 #define CONF_LINE_MAX ((1u << 20) - 16) /* bytes of one line; more is an error */
 #define CONF_DEPTH_MAX 16               /* includes within includes */
 #define CONF_FILES_MAX 4096             /* included files, all in all */
+#define CONF_ERRORS_MAX 1000            /* told to conf_on_error() */
 
 /* Where a line came from. Only lines of the main file are ever rewritten. */
 enum conf_source { SOURCE_INCLUDE, SOURCE_MAIN, SOURCE_TEXT };
@@ -111,6 +112,7 @@ sline_epoch(const char *text); /* anything greater is INT64_MAX; negative is 0 *
 struct statement {
     const struct sline_rule *rule; /* NULL: not a known statement */
     enum conf_source source;
+    const char *file; /* "" if it is in none; of conf->strings */
     int line;
     char *text; /* trimmed, for messages */
     size_t text_len;
@@ -222,6 +224,11 @@ struct conf {
     struct arena strings; /* of options */
     bool in_memory; /* conf_read_main_text(): no chdir, no other file is touched */
 
+    conf_error_fn on_error; /* NULL: the first error ends all */
+    void *on_error_ctx;
+    int n_errors;     /* it was told of */
+    const char *file; /* being read; "" if it is none */
+
     int n_lines; /* numbered so far, over main file and texts */
     int n_files, depth;
     size_t n_bytes;
@@ -252,6 +259,9 @@ struct conf {
 void conf_note(struct conf *conf, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Tells whoever asked by conf_on_error(). False: the error ends the reading. */
+bool conf_report(struct conf *conf, const char *file, const struct conf_error *error);
+
 /* Remembers a generic directive; |args| becomes its own. */
 struct conf_line *conf_keep_line(struct conf *conf, enum conf_source source,
                                  struct args *args, struct doc_line *doc);
@@ -265,6 +275,10 @@ int directive_apply(struct conf *conf, const struct args *args, struct error *er
 void directive_defaults(struct conf_options *options);
 bool directive_yesno(const char *word, bool *value); /* false: neither */
 #define DIRECTIVE_BAD "Bad directive or wrong number of arguments"
+
+/* title.c: expands |template|. False if that leaves nothing, or it is malformed. */
+bool title_expand(const struct conf *conf, const char *template, const char *program,
+                  const char *conf_path, struct buf *out);
 
 /* known.c: what is known about a directive without effect. */
 enum known_type {
