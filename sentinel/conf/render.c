@@ -109,13 +109,15 @@ static void wants_addr_words(struct buf *text, const char *host, uint16_t port,
 }
 
 /* A place that was given by name is written by name while names may be used: its ip is
- * only what the name meant last. */
+ * only what the name meant last. When names may not be used (any more), a line with one
+ * would be refused at the next start, so the ip is written if it was ever known. */
 static void wants_addr(struct wants *wants, const struct core *core,
                        enum sline_kind kind, const struct addr *addr, int64_t quorum,
                        const char *run_id)
 {
-    const char *shown = core_host(core, addr);
-    bool is_named = addr->host != NULL && core->numbers[CORE_OPT_RESOLVE_HOSTNAMES];
+    bool has_names = core->numbers[CORE_OPT_RESOLVE_HOSTNAMES] != 0;
+    bool is_named = addr->host != NULL && (has_names || addr->ip[0] == '\0');
+    const char *shown = has_names || is_named ? core_host(core, addr) : addr->ip;
     struct buf *text = wants_start(wants, kind, false);
 
     wants_addr_words(text, is_named ? addr->host : shown, addr->port, quorum, run_id);
