@@ -19,7 +19,8 @@ static const char *select_veto(const struct core *core, const struct node *node)
     int64_t link_max = (current->s_down ? core->now - current->s_down_at : 0) +
                        LINK_DOWN_FACTOR * master->down_after_ms;
 
-    if (node->s_down)
+    /* Or is just becoming so: its timer may run later in this very step. */
+    if (node->s_down || core->now >= detect_next(core, node))
         return "it is sdown";
     if (!node->link->cmd.up)
         return "no connection to it";
