@@ -83,6 +83,7 @@ void node_forget_facts(struct core *core, struct node *node)
     node->script_kill_sent = false;
     node_init_facts(core, node);
     node->info_at = CORE_NEVER; /* what it said belonged to its old place */
+    node->run_id[0] = '\0';     /* and its next run is no +reboot of this one */
     /* Judged from now: silence it owed to somebody else's master does not count. */
     if (link->ping_pending_at != CORE_NEVER)
         link->ping_pending_at = core->now;
