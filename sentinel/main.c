@@ -8,7 +8,9 @@
 #include "sentinel/conf/conf.h"
 #include "sentinel/core/core.h"
 #include "sentinel/runtime/cmdline.h"
+#include "sentinel/runtime/crash.h"
 #include "sentinel/runtime/daemon.h"
+#include "sentinel/runtime/proctitle.h"
 #include "sentinel/runtime/runtime.h"
 #include "sentinel/runtime/version.h"
 #include "sentinel/server/server.h"
@@ -24,6 +26,7 @@
 #define DEFAULT_PIDFILE "/var/run/redis.pid"
 
 struct program {
+    const char *name; /* as it was started */
     struct cmdline cmdline;
     struct conf *conf;
     struct core *core;
@@ -173,15 +176,34 @@ static bool main_check_file(const char *path)
     return true;
 }
 
+static void main_print_error(void *ctx, const char *file,
+                             const struct conf_error *error)
+{
+    struct buf text = {0};
+    int *n = ctx;
+
+    ++*n;
+    conf_error_print_at(error, file, &text);
+    fputs(buf_text(&text), stderr);
+    buf_release(&text);
+}
+
 static int main_check_config(struct program *program)
 {
     struct conf_error error = {0};
+    int n_errors = 0;
+
     program->conf = conf_new();
     program->core = core_new(0);
+    conf_on_error(program->conf, main_print_error, &n_errors);
     int status = main_read_conf(program, &error);
     main_log_notes(program);
     if (status != 0) {
         main_report(program, &error);
+        return 1;
+    }
+    if (n_errors > 0) {
+        fprintf(stderr, "%d error%s\n", n_errors, n_errors == 1 ? "" : "s");
         return 1;
     }
     puts("OK");
@@ -230,6 +252,15 @@ static void main_banner(struct program *program)
         daemon_write_pidfile(program->pidfile);
 }
 
+static void main_set_title(const struct program *program)
+{
+    struct buf title = {0};
+
+    if (conf_title(program->conf, program->name, program->cmdline.conf_path, &title))
+        proctitle_set(buf_text(&title));
+    buf_release(&title);
+}
+
 static void main_serve(struct program *program, struct runtime *rt)
 {
     log_line(LOG_LVL_NOTICE, "monotonic clock: POSIX clock_gettime");
@@ -253,6 +284,7 @@ static int main_run(struct program *program)
     const struct conf_options *options = conf_options(program->conf);
 
     main_banner(program);
+    main_set_title(program);
     int maxclients =
         daemon_raise_limit(options->maxclients, runtime_count_links(program->core));
     if (maxclients <= 0)
@@ -291,6 +323,8 @@ static int main_start(struct program *program)
     if (strcmp(program->supervised, "upstart") == 0)
         raise(SIGSTOP);
     main_background(program);
+    if (conf_options(program->conf)->crash_log)
+        crash_watch(conf_options(program->conf)->logfile);
     return main_run(program);
 }
 
@@ -301,6 +335,8 @@ int main(int argc, char **argv)
 
     tzset();
     daemon_open_stdio();
+    proctitle_init(argc, argv);
+    program.name = argc > 0 ? argv[0] : "redis-sentinel";
     cmdline_parse(&program.cmdline, argc, argv);
     switch (program.cmdline.mode) {
     case CMDLINE_VERSION:

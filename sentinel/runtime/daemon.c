@@ -3,6 +3,7 @@
  */
 #include "sentinel/runtime/daemon.h"
 
+#include "common/args.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -159,6 +160,31 @@ void daemon_notify(const char *supervisor, const char *text)
     int status = daemon_send(path, text);
     if (status < 0)
         log_line(LOG_LVL_WARNING, "systemd supervision error: sd_notify: %d", status);
+}
+
+uint64_t daemon_watchdog_ms(const char *supervisor)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+    const char *pid = getenv("WATCHDOG_PID");
+    uint64_t value;
+
+    if (strcmp(supervisor, "systemd") != 0 || usec == NULL ||
+        !args_uint(usec, strlen(usec), &value) || value == 0)
+        return 0;
+    /* It may be meant for whoever started us. */
+    uint64_t whose;
+    if (pid != NULL &&
+        (!args_uint(pid, strlen(pid), &whose) || whose != (uint64_t)getpid()))
+        return 0;
+    /* Half of the time after which it would end us, as sd_watchdog_enabled(3) asks. */
+    return value >= 2000 ? value / 2000 : 1;
+}
+
+void daemon_keepalive(void)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (path != NULL)
+        (void)daemon_send(path, "WATCHDOG=1\n"); /* the next one may arrive */
 }
 
 /* ----------------------------------------------------------------- background ---- */

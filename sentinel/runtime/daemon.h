@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Descriptors we need besides those of clients and links. */
 #define DAEMON_FDS_RESERVED 32
@@ -29,6 +30,11 @@ void daemon_grow_limit(int maxclients, int n_links);
 const char *daemon_supervisor(const char *wish);
 /* One datagram to systemd; does nothing unless |supervisor| is "systemd". */
 void daemon_notify(const char *supervisor, const char *text);
+
+/* How often systemd wants to hear that we are well, in ms; 0: it does not. */
+uint64_t daemon_watchdog_ms(const char *supervisor);
+/* Tells it so. */
+void daemon_keepalive(void);
 
 /* Goes on in a child process without a terminal; the parent exits. */
 void daemon_detach(void);

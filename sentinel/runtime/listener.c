@@ -104,6 +104,16 @@ static int listener_bind(const struct sockaddr *address, socklen_t len)
     return -1;
 }
 
+/* socket-mark-id; accepted connections inherit it. */
+static void listener_mark(struct runtime *rt, int fd)
+{
+    uint32_t mark = (uint32_t)rt->options->socket_mark;
+
+    if (mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) < 0)
+        log_line(LOG_LVL_WARNING, "Unable to mark a listening socket with %u: %s",
+                 (unsigned)mark, strerror(errno));
+}
+
 static bool listener_may_skip(int error, bool is_optional)
 {
     return (error == EADDRNOTAVAIL && is_optional) || error == ENOPROTOOPT ||
@@ -149,6 +159,7 @@ static bool listener_open_tcp(struct runtime *rt, const char *address)
         listener_refused(address, rt->options->port, "bind: ", strerror(error));
         return listener_may_skip(error, is_optional);
     }
+    listener_mark(rt, fd);
     status = listener_start(rt, fd, false);
     if (status < 0) {
         listener_refused(address, rt->options->port, "listen: ", strerror(-status));

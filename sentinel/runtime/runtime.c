@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "sentinel/core/state.h"
 #include "sentinel/runtime/client.h"
+#include "sentinel/runtime/daemon.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -256,6 +257,13 @@ static void runtime_on_cron(uv_timer_t *timer)
     runtime_pump(rt);
 }
 
+/* From the loop, so that a loop that hangs is noticed. */
+static void runtime_on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    daemon_keepalive();
+}
+
 void runtime_stop(struct runtime *rt)
 {
     rt->stopping = true;
@@ -323,6 +331,7 @@ static void runtime_init_handles(struct runtime *rt)
     uv_loop_init(&rt->loop);
     uv_timer_init(&rt->loop, &rt->deadline_timer);
     uv_timer_init(&rt->loop, &rt->cron_timer);
+    uv_timer_init(&rt->loop, &rt->watchdog_timer);
     uv_prepare_init(&rt->loop, &rt->turn_end);
     uv_idle_init(&rt->loop, &rt->again);
     rt->deadline_timer.data = rt;
@@ -369,6 +378,7 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     rt->conf = setup->conf;
     rt->options = conf_options(setup->conf);
     rt->conf_path = setup->conf_path;
+    rt->supervised = setup->supervised;
     rt->maxclients = setup->maxclients;
     rt->n_links_expected = (size_t)runtime_count_links(setup->core);
     rt->actions = core_actions_new();
@@ -387,6 +397,10 @@ void runtime_run(struct runtime *rt)
 {
     uv_timer_start(&rt->cron_timer, runtime_on_cron, RUNTIME_CRON_MS, RUNTIME_CRON_MS);
     uv_prepare_start(&rt->turn_end, runtime_end_turn);
+    uint64_t watchdog_ms = daemon_watchdog_ms(rt->supervised);
+    if (watchdog_ms > 0)
+        uv_timer_start(&rt->watchdog_timer, runtime_on_watchdog, watchdog_ms,
+                       watchdog_ms);
 
     runtime_tick(rt);
     rt->in_step = true;
@@ -445,6 +459,7 @@ bool runtime_free(struct runtime *rt)
     signals_close(rt);
     uv_close((uv_handle_t *)&rt->deadline_timer, NULL);
     uv_close((uv_handle_t *)&rt->cron_timer, NULL);
+    uv_close((uv_handle_t *)&rt->watchdog_timer, NULL);
     uv_close((uv_handle_t *)&rt->turn_end, NULL);
     uv_close((uv_handle_t *)&rt->again, NULL);
     if (!runtime_drain(rt))

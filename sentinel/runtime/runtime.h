@@ -37,6 +37,7 @@ struct runtime {
     struct server *server;
     struct core_actions *actions;
     const char *conf_path; /* absolute */
+    const char *supervised;
     int maxclients;
     size_t n_links_expected; /* for which the descriptor limit was raised */
     char bind_source[ADDR_IP_CAP];
@@ -50,6 +51,7 @@ struct runtime {
     uv_timer_t deadline_timer;
     int64_t armed_at; /* what deadline_timer stands at; CORE_NEVER: not armed */
     uv_timer_t cron_timer;
+    uv_timer_t watchdog_timer;
     uv_prepare_t turn_end;
     uv_idle_t again; /* active while work is left over for the next turn */
 

@@ -1,0 +1,203 @@
+"""The process as the rest of the system sees it: title, sockets, signals, systemd."""
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+from group import Skip
+from procs import Settings, until
+
+WATCHES_NOBODY = ["sentinel monitor m 127.0.0.1 1 1"]
+
+
+def program():
+    return str(pathlib.Path(Settings.sentinel).absolute())
+
+
+def title(sentinel):
+    """What `ps` shows."""
+    words = pathlib.Path(f"/proc/{sentinel.pid}/cmdline").read_bytes()
+    return words.rstrip(b"\0").replace(b"\0", b" ").decode()
+
+
+def needs_real_process():
+    if Settings.valgrind:
+        raise Skip("valgrind is the process here")
+
+
+def test_process_title(t):
+    needs_real_process()
+    cases = [([], "redis-sentinel 127.0.0.1:{port} [sentinel]"),
+             (["set-proc-title no"], "redis-sentinel {conf}"),
+             (['proc-title-template "watching {config-file} from {port} as {title}"'],
+              "watching {conf} from {port} as redis-sentinel"),
+             # longer than the command line, into what was the environment
+             (['proc-title-template "' + "x" * 150 + '"'], "x" * 150)]
+    os.environ["TITLE_ROOM"] = "y" * 300
+    for lines, shown in cases:
+        sentinel = t.sentinel(lines=[*lines, *WATCHES_NOBODY]).start().wait_answers()
+        wanted = shown.format(port=sentinel.port, conf=sentinel.conf)
+        assert title(sentinel) == wanted, (lines, title(sentinel), wanted)
+
+
+def test_scripts_inherit_the_environment(t):
+    """Titles take the place of the environment in memory; nobody misses it."""
+    os.environ["GREETING"] = "hello there"
+    out, script = t.dir / "out", t.dir / "script"
+    script.write_text(f'#!/bin/sh\necho "$GREETING" > {out}.part\n'
+                      f'mv {out}.part {out}\n')
+    script.chmod(0o755)
+    t.sentinel(lines=[*WATCHES_NOBODY, f"sentinel notification-script m {script}",
+                      "sentinel down-after-milliseconds m 100"]).start()
+    until(out.exists, 10, "the script ran")
+    assert out.read_text() == "hello there\n"
+
+
+def sockets_of(pid):
+    """Copies of the sockets of a process."""
+    pidfd = os.pidfd_open(pid)
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+                continue
+        except FileNotFoundError:
+            continue
+        fd = ctypes.CDLL(None, use_errno=True).syscall(438, pidfd, int(name), 0)
+        if fd < 0:
+            raise Skip(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
+        yield socket.socket(fileno=fd)
+    os.close(pidfd)
+
+
+def test_socket_mark(t):
+    needs_real_process()
+    sentinel = t.sentinel(lines=["socket-mark-id 4242", *WATCHES_NOBODY])
+    sentinel.start().wait_answers()
+    refused = "Unable to mark a listening socket with 4242: Operation not permitted"
+    if os.getuid() != 0:
+        assert refused in sentinel.log()
+        return
+    marks = [s.getsockopt(socket.SOL_SOCKET, socket.SO_MARK)
+             for s in sockets_of(sentinel.pid)
+             if s.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
+    assert marks == [4242] or refused in sentinel.log(), (marks, sentinel.log())
+
+
+def test_crash_report(t):
+    needs_real_process()
+    if b"__asan_" in pathlib.Path(program()).read_bytes():
+        raise Skip("the sanitizer reports crashes itself")
+    start = "=== REDIS BUG REPORT START: Cut & paste starting from here ===\n"
+    for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS):
+        path = t.dir / f"log-{int(number)}"
+        for lines in ([], [f"logfile {path}"]):
+            sentinel = t.sentinel(lines=[*lines, *WATCHES_NOBODY]).start()
+            sentinel.wait_answers().signal(number)
+            assert sentinel.wait_exit() == -number
+            log = path.read_text() if lines else sentinel.log()
+            report = log[log.index(start):]
+            assert f"crashed by signal: {int(number)}, si_code: 0\n" in report, report
+            assert f"Killed by PID: {os.getpid()}, " in report, report
+            assert "uv_run" in report or "redis-sentinel" in report, report
+            assert "=== REDIS BUG REPORT END." in report, report
+    sentinel = t.sentinel(lines=["crash-log-enabled no", *WATCHES_NOBODY]).start()
+    sentinel.wait_answers().signal(signal.SIGSEGV)
+    assert sentinel.wait_exit() == -signal.SIGSEGV
+    assert start not in sentinel.log()
+
+
+def test_hangup_reopens_the_log(t):
+    path = t.dir / "sentinel.log"
+    sentinel = t.sentinel(lines=[f'logfile "{path}"', *WATCHES_NOBODY])
+    sentinel.start().wait_answers()
+    path.rename(t.dir / "old.log")
+    sentinel.signal(signal.SIGHUP)
+    until(path.exists, 5, "there is a new file, although nothing was logged")
+    assert sentinel.answers()
+
+
+def test_json_log(t):
+    sentinel = t.sentinel(lines=["log-format json", "log-timestamp-format iso8601",
+                                 *WATCHES_NOBODY]).start().wait_answers()
+    with sentinel.client() as client:
+        client("SENTINEL", "MONITOR", 'odd"name', "127.0.0.1", 1, 1)
+    assert sentinel.stop() == 0
+    lines = [json.loads(line) for line in sentinel.log().splitlines()
+             if ":signal-handler (" not in line]  # that one is as stock's
+    assert all(line["pid"] == sentinel.pid and line["role"] == "sentinel"
+               for line in lines), lines
+    assert any('odd"name' in line["message"] for line in lines), lines
+
+
+@contextlib.contextmanager
+def supervisor(address, **environment):
+    """Plays systemd: gives a function that returns the next thing said to it."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(address.replace("@", "\0", 1))
+        ear.settimeout(10 * Settings.slow)
+        os.environ.update(environment, NOTIFY_SOCKET=address)
+        yield lambda: ear.recv(1000).decode()
+
+
+def test_systemd(t):
+    needs_real_process()
+    with supervisor(str(t.dir / "notify"), WATCHDOG_USEC="100000") as hear:
+        sentinel = t.sentinel(lines=["supervised systemd", *WATCHES_NOBODY]).start()
+        assert hear() == "STATUS=Redis is loading...\n"
+        assert hear() == "STATUS=Ready to accept connections\nREADY=1\n"
+        assert [hear() for _ in range(5)] == ["WATCHDOG=1\n"] * 5
+        sentinel.signal(signal.SIGTERM)
+        said = hear()
+        while said == "WATCHDOG=1\n":
+            said = hear()
+        assert said == "STOPPING=1\n"
+        assert sentinel.wait_exit() == 0
+
+
+def test_watchdog_of_somebody_else(t):
+    needs_real_process()
+    with supervisor(f"@test-{os.getpid()}", WATCHDOG_USEC="2000",
+                    WATCHDOG_PID="1") as hear:
+        sentinel = t.sentinel(lines=["supervised auto", *WATCHES_NOBODY]).start()
+        sentinel.wait_answers()
+        assert sentinel.stop() == 0
+        said = [hear()]
+        while said[-1] != "STOPPING=1\n":
+            said.append(hear())
+    assert "WATCHDOG=1\n" not in said, said
+
+
+def check_config(path):
+    run = subprocess.run([program(), "--check-config", str(path)], capture_output=True,
+                         text=True, timeout=20, cwd=path.parent)
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_check_config(t):
+    path = t.dir / "sentinel.conf"
+    path.write_text("port 26379\nsentinel monitor m 127.0.0.1 1 1\n")
+    before = path.stat()
+    assert check_config(path) == (0, "OK\n", "")
+    assert (path.read_text().count("\n"), path.stat().st_mtime_ns) == \
+        (2, before.st_mtime_ns)
+
+    (t.dir / "more.conf").write_text("# none\nsentinel auth-pass nobody x\n")
+    path.write_text("port many\ninclude more.conf\nfrobnicate yes\n"
+                    "sentinel monitor m 127.0.0.1 1 0\nsentinel auth-pass m x\n")
+    status, shown, errors = check_config(path)
+    assert (status, shown) == (1, "")
+    assert errors.splitlines() == [
+        f"{path}:1: argument couldn't be parsed into an integer", ">>> 'port many'",
+        f"{path}:3: Bad directive or wrong number of arguments", ">>> 'frobnicate yes'",
+        f"{path}:4: Quorum must be 1 or greater.",
+        ">>> 'sentinel monitor m 127.0.0.1 1 0'",
+        "more.conf:2: No such master with specified name.",
+        ">>> 'sentinel auth-pass nobody x'", "4 errors"], errors
+
+    status, shown, errors = check_config(t.dir / "none.conf")
+    assert status == 1 and "can't open config file" in shown + errors
