@@ -179,6 +179,8 @@ void detect_master(struct core *core, struct master *master)
     } else if (!down && master->o_down) {
         emit_master(core, LOG_LVL_WARNING, "-odown", master, NULL);
         master->o_down = false;
+        if (!master->current->s_down)
+            failover_incident_over(core, master);
     }
     if (master->o_down)
         failover_input(core, master, FI_ODOWN, NULL);

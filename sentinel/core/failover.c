@@ -28,6 +28,8 @@
 #define ANNOUNCE_MS 100
 /* First pause between two INFOs to the promoted replica; doubles. */
 #define CONFIRM_POLL_MS 10
+/* A replica that refused its promotion is asked again after this. */
+#define REFUSED_PAUSE_MS 1000
 /* How far patience with a candidate we voted for is spread. */
 #define AWAIT_SPREAD_MS 1000
 
@@ -40,33 +42,36 @@ typedef void failover_fn(struct core *core, struct master *master, struct node *
 
 static failover_fn begin, begin_forced, ask_votes, count_votes, outbid, elect_deadline,
     choose, promote, resend, confirm, give_up_if_late, promoted_lost, next_replica,
-    reconf_late, reconsider;
+    reconf_late, reconsider, try_again;
 
+/* clang-format off */
 static const struct {
     unsigned states;
     enum failover_input input;
     failover_fn *run;
 } failover_table[] = {
-    /* in state           on input           do                usually leads to */
-    {IN(FO_NONE), FI_ODOWN, begin},              /* ELECT */
-    {IN(FO_NONE), FI_FORCED, begin_forced},      /* ELECT */
-    {IN(FO_NONE), FI_INFO, reconsider},          /* NONE */
-    {IN(FO_ELECT), FI_DURABLE, ask_votes},       /* ELECT or SELECT */
-    {IN(FO_ELECT), FI_VOTE, count_votes},        /* ELECT or SELECT */
-    {IN(FO_ELECT), FI_OUTBID, outbid},           /* NONE */
-    {IN(FO_ELECT), FI_DEADLINE, elect_deadline}, /* NONE */
-    {IN(FO_SELECT), FI_INFO, choose},            /* PROMOTE */
-    {IN(FO_SELECT), FI_LINK_UP, choose},         /* PROMOTE */
-    {IN(FO_SELECT), FI_DEADLINE, choose},        /* PROMOTE or NONE */
-    {IN(FO_PROMOTE), FI_LINK_UP, promote},       /* CONFIRM */
-    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_DEADLINE, give_up_if_late},    /* NONE */
-    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_REPLICA_MOVED, promoted_lost}, /* NONE */
-    {IN(FO_CONFIRM), FI_LINK_UP, resend},                               /* CONFIRM */
-    {IN(FO_CONFIRM), FI_IS_MASTER, confirm},                            /* RECONF */
-    {IN(FO_RECONF), FI_LINK_UP, next_replica},                          /* RECONF */
-    {IN(FO_RECONF), FI_REPLICA_MOVED, next_replica}, /* RECONF, SWITCH, NONE */
-    {IN(FO_RECONF), FI_DEADLINE, reconf_late},       /* RECONF, SWITCH, NONE */
+    /* in state                         on input           do                 usually to */
+    {IN(FO_NONE),                    FI_ODOWN,         begin},           /* ELECT */
+    {IN(FO_NONE),                    FI_FORCED,        begin_forced},    /* ELECT */
+    {IN(FO_NONE),                    FI_INFO,          reconsider},      /* NONE */
+    {IN(FO_ELECT),                   FI_DURABLE,       ask_votes},       /* ELECT or SELECT */
+    {IN(FO_ELECT),                   FI_VOTE,          count_votes},     /* ELECT or SELECT */
+    {IN(FO_ELECT),                   FI_OUTBID,        outbid},          /* NONE */
+    {IN(FO_ELECT),                   FI_DEADLINE,      elect_deadline},  /* NONE */
+    {IN(FO_SELECT),                  FI_INFO,          choose},          /* PROMOTE */
+    {IN(FO_SELECT),                  FI_LINK_UP,       choose},          /* PROMOTE */
+    {IN(FO_SELECT),                  FI_DEADLINE,      choose},          /* PROMOTE or NONE */
+    {IN(FO_PROMOTE),                 FI_LINK_UP,       promote},         /* CONFIRM */
+    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_DEADLINE,      give_up_if_late}, /* NONE */
+    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_REPLICA_MOVED, promoted_lost},   /* NONE */
+    {IN(FO_CONFIRM),                 FI_LINK_UP,       resend},          /* CONFIRM */
+    {IN(FO_CONFIRM),                 FI_INFO,          try_again},       /* CONFIRM */
+    {IN(FO_CONFIRM),                 FI_IS_MASTER,     confirm},         /* RECONF */
+    {IN(FO_RECONF),                  FI_LINK_UP,       next_replica},    /* RECONF */
+    {IN(FO_RECONF),                  FI_REPLICA_MOVED, next_replica},    /* or SWITCH, NONE */
+    {IN(FO_RECONF),                  FI_DEADLINE,      reconf_late},     /* or SWITCH, NONE */
 };
+/* clang-format on */
 
 /* What may follow what. A broken rule is our bug, so it is asserted. After the config
  * epoch is taken (RECONF) the way back to NONE is through SWITCH, or by somebody else's
@@ -471,6 +476,7 @@ static void promote(struct core *core, struct master *master, struct node *node)
     node->info_wait_ms = CONFIRM_POLL_MS;
     command_slaveof(core, node, NULL);
     emit_node(core, LOG_LVL_NOTICE, "+failover-state-wait-promotion", node, NULL);
+    node->repaired_at = core->now;
     enter(core, master, FO_CONFIRM);
 }
 
@@ -483,11 +489,23 @@ static void resend(struct core *core, struct master *master, struct node *node)
     command_slaveof(core, node, NULL);
 }
 
+/* It refused, perhaps only for now (LOADING, BUSY). */
+static void try_again(struct core *core, struct master *master, struct node *node)
+{
+    if (node != master->failover.promoted || !node->reconf_refused ||
+        core->now - node->repaired_at < REFUSED_PAUSE_MS || !link_is_open(node->link))
+        return;
+    node->repaired_at = core->now;
+    command_slaveof(core, node, NULL);
+}
+
 static void abort_promotion(struct core *core, struct master *master)
 {
     emit_master(core, LOG_LVL_WARNING, "-failover-abort-slave-timeout", master, NULL);
     enter(core, master, FO_NONE);
     failover_clear(core, master);
+    if (!master->o_down)
+        failover_incident_over(core, master);
 }
 
 static void give_up_if_late(struct core *core, struct master *master, struct node *node)
@@ -602,6 +620,17 @@ static void reconf_late(struct core *core, struct master *master, struct node *n
         return;
     }
     next_replica(core, master, node);
+}
+
+void failover_incident_over(struct core *core, struct master *master)
+{
+    struct failover *fo = &master->failover;
+
+    /* The pause belonged to this incident; the next one is another. */
+    if (fo->state == FO_NONE)
+        fo->retry_at = core->now;
+    fo->awaiting_since = CORE_NEVER;
+    fo->n_lost = 0;
 }
 
 int64_t failover_deadline(const struct core *core, const struct master *master)

@@ -295,6 +295,8 @@ void failover_complete(struct core *core, struct master *master);
 bool failover_in_progress(const struct master *master);
 /* The master has become odown: when may we start, so that not all do at once? */
 void failover_take_turn(struct core *core, struct master *master);
+/* The master is no longer odown. */
+void failover_incident_over(struct core *core, struct master *master);
 /* We have given our vote to |candidate|: let it work. */
 void failover_await(struct core *core, struct master *master, const char *candidate);
 /* The candidate of that name was found dead. */

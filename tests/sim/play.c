@@ -218,9 +218,17 @@ static bool is_estranged(const struct sim *sim, node_set set, int group)
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
         const struct master *m = host != NULL ? host_master(host, group) : NULL;
-        if (m != NULL && (set >> i & 1) != 0 &&
-            (int)HASH_COUNT(m->voters) < n_sentinels_in(sim, set) - 1)
-            return true;
+        if (m == NULL || (set >> i & 1) == 0)
+            continue;
+        for (int j = 0; j < sim->n_nodes; j++) {
+            const struct host *other = sim->nodes[j].host;
+            struct voter *voter = NULL;
+            if (i == j || other == NULL || other->core == NULL || (set >> j & 1) == 0)
+                continue;
+            HASH_FIND_STR(m->voters, other->core->myid, voter);
+            if (voter == NULL)
+                return true;
+        }
     }
     return false;
 }
