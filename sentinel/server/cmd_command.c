@@ -125,9 +125,11 @@ static void cmd_command_write_info(struct session *session,
     int proto = session->proto;
 
     cmd_command_write_entry(out, proto, command);
-    resp_set(out, proto, cmd_command_count_table(session, command->subs));
-    if (command->subs == NULL)
+    if (command->subs == NULL) {
+        resp_set(out, proto, 0);
         return;
+    }
+    resp_array(out, cmd_command_count_table(session, command->subs));
     for (const struct command *sub = command->subs; sub->name != NULL; sub++) {
         cmd_command_write_entry(out, proto, sub);
         resp_set(out, proto, 0);
