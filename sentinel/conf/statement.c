@@ -319,6 +319,16 @@ static bool statement_is_repeated(struct conf *conf, const struct statement *st)
     return found;
 }
 
+/* |status| of a line with a host; the log names the one that has no address. */
+static int statement_note_host(struct conf *conf, const struct statement *st,
+                               int status)
+{
+    if (status == ERR_SYNTAX)
+        conf_note(conf, LOG_LVL_WARNING, "Failed to resolve hostname '%.255s'",
+                  st->args.words[3]);
+    return status;
+}
+
 /* A replica that is the master itself, or another replica by another name, is no reason
  * not to start; it is found again by INFO. The same line twice is an error, as in
  * stock.
@@ -330,7 +340,7 @@ static int statement_apply_replica(struct conf *conf, struct core *core,
 
     int rc = core_load_replica(core, words[2], words[3], sline_number(words[4]), err);
     if (rc != ERR_DUPLICATE)
-        return rc;
+        return statement_note_host(conf, st, rc);
     if (statement_is_repeated(conf, st))
         return error_set(err, rc, "Duplicate hostname and port for replica.");
     conf_note(conf, LOG_LVL_WARNING,
@@ -355,8 +365,9 @@ static int statement_apply_sentinel(struct conf *conf, struct core *core,
     }
     int rc = core_load_sentinel(core, words[2], words[3], sline_number(words[4]),
                                 words[5], err);
-    return rc == ERR_DUPLICATE ? error_set(err, rc, "Duplicate runid for sentinel.")
-                               : rc;
+    if (rc == ERR_DUPLICATE)
+        return error_set(err, rc, "Duplicate runid for sentinel.");
+    return statement_note_host(conf, st, rc);
 }
 
 static int statement_apply_other(struct conf *conf, struct core *core,
@@ -374,8 +385,10 @@ static int statement_apply_other(struct conf *conf, struct core *core,
         quorum = sline_number(words[5]);
         if (quorum <= 0)
             return error_set(err, ERR_RANGE, "Quorum must be 1 or greater.");
-        return core_load_monitor(core, words[2], words[3], sline_number(words[4]),
-                                 quorum, err);
+        return statement_note_host(conf, st,
+                                   core_load_monitor(core, words[2], words[3],
+                                                     sline_number(words[4]), quorum,
+                                                     err));
     case SLINE_KNOWN_REPLICA:
         return statement_apply_replica(conf, core, st, err);
     case SLINE_KNOWN_SENTINEL:
