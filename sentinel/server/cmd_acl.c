@@ -122,7 +122,7 @@ void cmd_acl_getuser(struct session *session, const struct resp_arg *argv, size_
 
     (void)argc;
     if (user == NULL)
-        resp_nil_array(&session->out, session->proto);
+        resp_nil(&session->out, session->proto);
     else
         cmd_acl_write_user(&session->out, session->proto, user);
 }

@@ -202,21 +202,23 @@ int server_read_users(struct server *server, const char *text, size_t len,
 static void users_load(struct server *server, const struct session *session, int error,
                        const char *bytes, size_t len, struct buf *reply)
 {
-    struct buf text = {0};
+    struct buf wrong = {0};
 
-    buf_puts(&text, "ERR ");
     if (error != 0)
-        buf_printf(&text, "Error loading ACLs, opening file '%s': %s",
+        buf_printf(&wrong, "Error loading ACLs, opening file '%s': %s",
                    server->options.acl_file, strerror(error));
-    else if (users_read(server, session, bytes, len, &text) == 0)
-        buf_clear(&text);
-    if (text.len > 0) {
-        resp_error(reply, buf_text(&text));
-        server->stats.n_errors++;
-    } else {
+    else
+        users_read(server, session, bytes, len, &wrong);
+    if (wrong.len == 0) {
         resp_status(reply, "OK");
+    } else {
+        struct buf text = {0};
+        buf_printf(&text, "ERR %s", wrong.data);
+        resp_error(reply, text.data);
+        buf_release(&text);
+        server->stats.n_errors++;
     }
-    buf_release(&text);
+    buf_release(&wrong);
 }
 
 void server_file_done(struct server *server, uint64_t id, bool is_write, int error,

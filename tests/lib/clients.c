@@ -78,6 +78,21 @@ static bool clients_on_executable(void *ctx, const char *path)
     return strcmp(path, "/bin/good") == 0;
 }
 
+/* The test calls server_file_done(). */
+static void clients_on_file(void *ctx, const struct server_file_job *job)
+{
+    struct clients *clients = ctx;
+
+    buf_clear(&clients->file);
+    buf_append(&clients->file, job->bytes, job->len);
+}
+
+static void clients_on_random(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    memset(out, 0xab, len);
+}
+
 static void clients_on_log(void *ctx, enum log_level level, const char *text)
 {
     struct clients *clients = ctx;
@@ -219,6 +234,8 @@ void clients_start(struct clients *clients)
         .wake = clients_on_wake,
         .shutdown = clients_on_shutdown,
         .executable = clients_on_executable,
+        .file = clients_on_file,
+        .random = clients_on_random,
         .log = clients_on_log,
     };
 
@@ -239,6 +256,7 @@ void clients_release(struct clients *clients)
     core_actions_free(clients->actions);
     core_free(clients->core);
     buf_release(&clients->log);
+    buf_release(&clients->file);
 }
 
 /* ---------------------------------------------------------------------- sessions ----

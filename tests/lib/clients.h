@@ -28,7 +28,8 @@ struct clients {
     bool is_disk_bad;              /* saves fail */
     bool is_stopped;               /* SHUTDOWN was accepted */
     size_t n_wakes;
-    struct buf log; /* lines of the server's log hook */
+    struct buf log;  /* lines of the server's log hook */
+    struct buf file; /* the last one the server wanted written */
 };
 
 /* |config| holds lines "option value" for the core: monitor NAME HOST PORT QUORUM,

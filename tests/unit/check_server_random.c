@@ -121,6 +121,31 @@ static const char *const words[] = {
     "sentinel",
     "client",
     "sentinel",
+    "acl",
+    "acl",
+    "setuser",
+    "deluser",
+    "getuser",
+    "dryrun",
+    "log",
+    "save",
+    "load",
+    "genpass",
+    "whoami",
+    "users",
+    "cat",
+    "fast",
+    "nopass",
+    "+@all",
+    "+@all",
+    "-@dangerous",
+    "+ping|foo",
+    "&*",
+    "&+s*",
+    "(+subscribe",
+    "&+set)",
+    "resetchannels",
+    "allchannels",
 };
 #define N_WORDS ((uint32_t)(sizeof(words) / sizeof(words[0])))
 
@@ -137,6 +162,9 @@ static void start(uint64_t seed)
     clients.is_disk_slow = rng_chance(&rng, 1, 3);
     if (rng_chance(&rng, 1, 4))
         clients.options.requirepass = "x";
+    if (rng_chance(&rng, 1, 2))
+        clients.options.acl_file = "/x";
+    clients.options.acl_log_max = rng_below(&rng, 4);
     if (rng_chance(&rng, 1, 4))
         clients.options.output_pubsub_hard = 3000;
     if (rng_chance(&rng, 1, 4))
@@ -191,6 +219,9 @@ static struct session *step(struct session *session)
         server_cron(clients.server);
         break;
     case 2:
+        server_file_done(clients.server, session_id(session), rng_chance(&rng, 1, 2),
+                         (int)rng_below(&rng, 3), "user foo on nopass +@all",
+                         rng_below(&rng, 25));
         if (clients.asked_version != 0)
             clients_save(&clients);
         clients_settle(&clients);
