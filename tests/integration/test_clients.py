@@ -48,12 +48,6 @@ def live_through_a_failover(t, group, clients):
         assert client.master() == new.port
 
 
-def ways_in(group):
-    if "'user' is not supported yet" in group.sentinels[0].log():
-        return GUARDED[:1]
-    return GUARDED
-
-
 def with_open_sentinels(t, *kinds):
     group = open_group(t)
     live_through_a_failover(t, group, [kind(t, group, OPEN[0]) for kind in kinds])
@@ -61,8 +55,8 @@ def with_open_sentinels(t, *kinds):
 
 def with_guarded_sentinels(t, *kinds):
     group = guarded_group(t)
-    live_through_a_failover(t, group, [kind(t, group, access) for kind in kinds
-                                       for access in ways_in(group)])
+    live_through_a_failover(t, group, [kind(t, group, access)
+                                       for kind in kinds for access in GUARDED])
 
 
 def test_redis_cli_follows_the_master(t):
@@ -196,4 +190,4 @@ def test_prometheus_exporter(t):
 def test_prometheus_exporter_with_passwords(t):
     group = guarded_group(t)
     scrape_through_a_failover(t, group, [Exporter(t, group, access)
-                                         for access in ways_in(group)])
+                                         for access in GUARDED])

@@ -17,7 +17,15 @@ const connect = (more) => {
   return client;
 };
 
-const master = connect({ failoverDetector: true });
+// The detector subscribes to +switch-master. A message that comes while the library is
+// just looking for the master makes it give up for good; then it is started anew.
+let master;
+const open = () => {
+  master = connect({ failoverDetector: true });
+  master.on('end', open);
+};
+open();
+
 const portOf = async (client) => {
   const server = await client.info('server');
   return Number(/tcp_port:(\d+)/.exec(server)[1]);
