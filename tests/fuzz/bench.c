@@ -98,7 +98,6 @@ static void on_send(struct bench *bench, const struct core_action *action)
     struct error err;
     int n = 0;
 
-    ASSERT(link != NULL);
     resp_request_feed(&parser, action->send.bytes, action->send.len);
     while (resp_request_next(&parser, &resp_limits_default, &err) == 0) {
         struct bench_item *item = item_add(bench, BENCH_REPLY);
@@ -107,7 +106,9 @@ static void on_send(struct bench *bench, const struct core_action *action)
             buf_printf(&text, "%s%s", i > 0 ? " " : "", parser.args[i].str);
         item->link = action->send.link;
         item->chan = action->send.chan;
-        item->port = link->node != NULL ? link->node->addr.port : link->peer->addr.port;
+        if (link != NULL) /* else a LINK_CLOSE follows: see check_items() */
+            item->port =
+                link->node != NULL ? link->node->addr.port : link->peer->addr.port;
         item->tag = action->send.tag;
         item->index = n++;
         item->text = mem_strdup(buf_text(&text));
@@ -171,12 +172,25 @@ static void on_action(struct bench *bench, const struct core_action *action)
 
 /* ----------------------------------------------------------------------- steps ---- */
 
+/* A link that ends within a step is closed in the same step. */
+static void check_items(const struct bench *bench)
+{
+    const struct bench_item *item;
+
+    DL_FOREACH(bench->items, item)
+    {
+        if (item->wait == BENCH_DIAL || item->wait == BENCH_REPLY)
+            ASSERT(slots_get(&bench->core->links, item->link) != NULL);
+    }
+}
+
 static void after_step(struct bench *bench)
 {
     const struct core_action *action;
 
     while ((action = core_actions_next(bench->actions)) != NULL)
         on_action(bench, action);
+    check_items(bench);
     core_check(bench->core);
     if (bench->spin_at != bench->now)
         bench->n_spins = 0;
