@@ -162,62 +162,65 @@ START_TEST(test_random_rules)
 }
 END_TEST
 
+static const char *const random_words[] = {
+    "on",
+    "off",
+    "nopass",
+    "resetpass",
+    "reset",
+    ">p",
+    "<p",
+    ">",
+    "#12",
+    "~a",
+    "~*",
+    "%R~a",
+    "%W~b",
+    "%RW~*",
+    "%R",
+    "%",
+    "allkeys",
+    "resetkeys",
+    "&a",
+    "&*",
+    "&a*",
+    "(+ping",
+    "+info)",
+    "(~a)",
+    "()",
+    "((",
+    "(&* +@all)",
+    "+@all",
+    "-@all",
+    "+@fast",
+    "-@slow",
+    "+ping",
+    "-ping",
+    "+ping|x",
+    "+x",
+    "+@x",
+    "+sentinel",
+    "-sentinel|set",
+    "foo",
+    "",
+    "+|",
+    "clearselectors",
+    "skip-sanitize-payload",
+    "sanitize-payload",
+    "allchannels",
+    "resetchannels",
+    "allcommands",
+    "nocommands",
+    "&\"",
+    "~\\",
+};
+
+#define N_WORDS ((uint32_t)(sizeof(random_words) / sizeof(random_words[0])))
+
 /* Rules of any kind, right or wrong, and bytes of any kind: nothing may go wrong, and
  * what is shown reads back. */
 START_TEST(test_random_words)
 {
-    static const char *const words[] = {
-        "on",
-        "off",
-        "nopass",
-        "resetpass",
-        "reset",
-        ">p",
-        "<p",
-        ">",
-        "#12",
-        "~a",
-        "~*",
-        "%R~a",
-        "%W~b",
-        "%RW~*",
-        "%R",
-        "%",
-        "allkeys",
-        "resetkeys",
-        "&a",
-        "&*",
-        "&a*",
-        "(+ping",
-        "+info)",
-        "(~a)",
-        "()",
-        "((",
-        "(&* +@all)",
-        "+@all",
-        "-@all",
-        "+@fast",
-        "-@slow",
-        "+ping",
-        "-ping",
-        "+ping|x",
-        "+x",
-        "+@x",
-        "+sentinel",
-        "-sentinel|set",
-        "foo",
-        "",
-        "+|",
-        "clearselectors",
-        "skip-sanitize-payload",
-        "sanitize-payload",
-        "allchannels",
-        "resetchannels",
-        "allcommands",
-        "nocommands",
-        "&\"",
-        "~\\",
-    };
     enum { N = 20 };
     struct resp_arg in[N], joined[N];
     struct acl acl, again;
@@ -230,7 +233,7 @@ START_TEST(test_random_words)
     acl_init(&acl, NULL, rng_chance(&rng, 1, 2));
     struct user *user = acl_add(&acl, "x");
     for (size_t i = 0; i < n; i++) {
-        const char *word = words[rng_below(&rng, sizeof(words) / sizeof(words[0]))];
+        const char *word = random_words[rng_below(&rng, N_WORDS)];
         in[i] = (struct resp_arg){word, strlen(word)};
     }
     int n_joined = acl_words_join(in, n, joined, &open);
