@@ -50,26 +50,26 @@ static const struct {
     enum failover_input input;
     failover_fn *run;
 } failover_table[] = {
-    /* in state                         on input           do                 usually to */
-    {IN(FO_NONE),                    FI_ODOWN,         begin},           /* ELECT */
-    {IN(FO_NONE),                    FI_FORCED,        begin_forced},    /* ELECT */
-    {IN(FO_NONE),                    FI_INFO,          reconsider},      /* NONE */
-    {IN(FO_ELECT),                   FI_DURABLE,       ask_votes},       /* ELECT or SELECT */
-    {IN(FO_ELECT),                   FI_VOTE,          count_votes},     /* ELECT or SELECT */
-    {IN(FO_ELECT),                   FI_OUTBID,        outbid},          /* NONE */
-    {IN(FO_ELECT),                   FI_DEADLINE,      elect_deadline},  /* NONE */
-    {IN(FO_SELECT),                  FI_INFO,          choose},          /* PROMOTE */
-    {IN(FO_SELECT),                  FI_LINK_UP,       choose},          /* PROMOTE */
-    {IN(FO_SELECT),                  FI_DEADLINE,      choose},          /* PROMOTE or NONE */
-    {IN(FO_PROMOTE),                 FI_LINK_UP,       promote},         /* CONFIRM */
-    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_DEADLINE,      give_up_if_late}, /* NONE */
-    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_REPLICA_MOVED, promoted_lost},   /* NONE */
-    {IN(FO_CONFIRM),                 FI_LINK_UP,       resend},          /* CONFIRM */
-    {IN(FO_CONFIRM),                 FI_INFO,          try_again},       /* CONFIRM */
-    {IN(FO_CONFIRM),                 FI_IS_MASTER,     confirm},         /* RECONF */
-    {IN(FO_RECONF),                  FI_LINK_UP,       next_replica},    /* RECONF */
-    {IN(FO_RECONF),                  FI_REPLICA_MOVED, next_replica},    /* or SWITCH, NONE */
-    {IN(FO_RECONF),                  FI_DEADLINE,      reconf_late},     /* or SWITCH, NONE */
+    /* in state     on input       do            usually leads to */
+    {IN(FO_NONE),     FI_ODOWN,         begin},            /* ELECT */
+    {IN(FO_NONE),     FI_FORCED,        begin_forced},     /* ELECT */
+    {IN(FO_NONE),     FI_INFO,          reconsider},       /* NONE */
+    {IN(FO_ELECT),    FI_DURABLE,       ask_votes},        /* ELECT or SELECT */
+    {IN(FO_ELECT),    FI_VOTE,          count_votes},      /* ELECT or SELECT */
+    {IN(FO_ELECT),    FI_OUTBID,        outbid},           /* NONE */
+    {IN(FO_ELECT),    FI_DEADLINE,      elect_deadline},   /* NONE */
+    {IN(FO_SELECT),   FI_INFO,          choose},           /* PROMOTE */
+    {IN(FO_SELECT),   FI_LINK_UP,       choose},           /* PROMOTE */
+    {IN(FO_SELECT),   FI_DEADLINE,      choose},           /* PROMOTE or NONE */
+    {IN(FO_PROMOTE),  FI_LINK_UP,       promote},          /* CONFIRM */
+    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_DEADLINE,      give_up_if_late},  /* NONE */
+    {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_REPLICA_MOVED, promoted_lost},    /* NONE */
+    {IN(FO_CONFIRM),  FI_LINK_UP,       resend},           /* CONFIRM */
+    {IN(FO_CONFIRM),  FI_INFO,          try_again},        /* CONFIRM */
+    {IN(FO_CONFIRM),  FI_IS_MASTER,     confirm},          /* RECONF */
+    {IN(FO_RECONF),   FI_LINK_UP,       next_replica},     /* RECONF */
+    {IN(FO_RECONF),   FI_REPLICA_MOVED, next_replica},     /* or SWITCH, NONE */
+    {IN(FO_RECONF),   FI_DEADLINE,      reconf_late},      /* or SWITCH, NONE */
 };
 /* clang-format on */
 

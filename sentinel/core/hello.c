@@ -84,7 +84,8 @@ static const char *hello_parse(struct hello *hello, const char *text, size_t len
     if (!field_port(&hello->port, f[1].text, f[1].len))
         return "bad port";
     if (f[2].len != RUN_ID_LEN ||
-        !field_copy(hello->run_id, sizeof(hello->run_id), f[2].text, f[2].len))
+        !field_copy(hello->run_id, sizeof(hello->run_id), f[2].text, f[2].len) ||
+        !vote_run_id_ok(hello->run_id))
         return "bad run id";
     if (!field_number(&hello->epoch, f[3].text, f[3].len))
         return "bad epoch";

@@ -250,6 +250,7 @@ void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag
                    const struct resp_value *value);
 const char *vote_grant(struct core *core, struct master *master, uint64_t epoch,
                        const char *candidate, uint64_t *leader_epoch);
+bool vote_run_id_ok(const char *run_id);
 void vote_on_request(struct core *core, const struct core_request *request);
 /* Raises current_epoch; false (and a log line) if the jump is absurd. */
 bool vote_raise_epoch(struct core *core, struct master *master, uint64_t epoch);

@@ -50,6 +50,15 @@ const char *vote_grant(struct core *core, struct master *master, uint64_t epoch,
     return master->leader[0] != '\0' ? master->leader : NULL;
 }
 
+/* Run ids reach logs and the file: visible characters only, and the right number. */
+bool vote_run_id_ok(const char *run_id)
+{
+    for (const char *c = run_id; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~')
+            return false;
+    return strlen(run_id) == RUN_ID_LEN;
+}
+
 void vote_on_request(struct core *core, const struct core_request *request)
 {
     struct master *master = core_master_at(core, request->host, request->port);
@@ -60,7 +69,7 @@ void vote_on_request(struct core *core, const struct core_request *request)
         return;
     }
     bool down = !core->tilt && master->current->s_down;
-    if (strlen(request->text) != RUN_ID_LEN) {
+    if (!vote_run_id_ok(request->text)) {
         emit_log(core, LOG_LVL_WARNING, "Refused a vote for master %s: bad run id",
                  master->name);
         emit_answer_vote(core, request->client, down, NULL, 0);
