@@ -261,29 +261,41 @@ void session_log_denial(struct session *session, enum acl_log_reason reason,
     buf_release(&line);
 }
 
+static void session_deny_command(struct session *session, const struct command *command)
+{
+    struct resp_arg name = arg_of(command->name);
+    struct resp_arg user_name = arg_of(session->user->name);
+
+    session->command = command;
+    session->server->stats.n_denied_command++;
+    session_log_denial(session, ACL_LOG_COMMAND, &name, &user_name);
+    session_error(session, "NOPERM User %s has no permissions to run the '%s' command",
+                  session->user->name, command->name);
+}
+
+static void session_deny_channel(struct session *session, const struct command *command,
+                                 const struct resp_arg *channel)
+{
+    struct resp_arg user_name = arg_of(session->user->name);
+
+    session->command = command;
+    session->server->stats.n_denied_channel++;
+    session_log_denial(session, ACL_LOG_CHANNEL, channel, &user_name);
+    session_error(session, "NOPERM No permissions to access a channel");
+}
+
 /* Is |session| denied this by its user's rules? Then the error is replied. */
 static bool session_is_denied(struct session *session, const struct command *command,
                               const struct resp_arg *argv, size_t argc)
 {
-    struct server_stats *stats = &session->server->stats;
     const struct resp_arg *channel = NULL;
-    struct resp_arg user_name = arg_of(session->user->name);
-    struct resp_arg name = arg_of(command->name);
 
     switch (acl_check(session->user, command, argv, argc, &channel)) {
     case ACL_DENIED_COMMAND:
-        session->command = command;
-        stats->n_denied_command++;
-        session_log_denial(session, ACL_LOG_COMMAND, &name, &user_name);
-        session_error(session,
-                      "NOPERM User %s has no permissions to run the '%s' command",
-                      session->user->name, command->name);
+        session_deny_command(session, command);
         return true;
     case ACL_DENIED_CHANNEL:
-        session->command = command;
-        stats->n_denied_channel++;
-        session_log_denial(session, ACL_LOG_CHANNEL, channel, &user_name);
-        session_error(session, "NOPERM No permissions to access a channel");
+        session_deny_channel(session, command, channel);
         return true;
     case ACL_OK:
         break;
