@@ -480,10 +480,16 @@ static void promote(struct core *core, struct master *master, struct node *node)
     enter(core, master, FO_CONFIRM);
 }
 
+/* Its time is up; the timer that says so may run later in this very step. */
+static bool promotion_is_late(const struct core *core, const struct master *master)
+{
+    return core->now - master->failover.state_at > master->failover_timeout_ms;
+}
+
 /* The connection was lost with the command in it, or was cut by the command itself. */
 static void resend(struct core *core, struct master *master, struct node *node)
 {
-    if (node != master->failover.promoted)
+    if (node != master->failover.promoted || promotion_is_late(core, master))
         return;
     node->info_wait_ms = CONFIRM_POLL_MS;
     command_slaveof(core, node, NULL);
@@ -493,6 +499,7 @@ static void resend(struct core *core, struct master *master, struct node *node)
 static void try_again(struct core *core, struct master *master, struct node *node)
 {
     if (node != master->failover.promoted || !node->reconf_refused ||
+        promotion_is_late(core, master) ||
         core->now - node->repaired_at < REFUSED_PAUSE_MS || !link_is_open(node->link))
         return;
     node->repaired_at = core->now;
@@ -511,7 +518,7 @@ static void abort_promotion(struct core *core, struct master *master)
 static void give_up_if_late(struct core *core, struct master *master, struct node *node)
 {
     (void)node;
-    if (core->now - master->failover.state_at > master->failover_timeout_ms)
+    if (promotion_is_late(core, master))
         abort_promotion(core, master);
 }
 
