@@ -1,0 +1,1 @@
+"""The same requests and configurations to two programs, and what differs."""
