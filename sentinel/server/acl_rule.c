@@ -149,6 +149,15 @@ void acl_rule_tidy(struct user *user)
         selector_tidy(s);
 }
 
+/* A rule with blanks would be read back as several. */
+static bool acl_has_blank(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (isspace((unsigned char)text[i]))
+            return true;
+    return false;
+}
+
 static int selector_add_first_arg(struct acl_selector *selector, const char *name,
                                   size_t len, struct error *err)
 {
@@ -158,7 +167,7 @@ static int selector_add_first_arg(struct acl_selector *selector, const char *nam
 
     if (command == NULL || (command->flags & CMD_HIDDEN) != 0)
         return acl_unknown(err);
-    if (word_len == 0)
+    if (word_len == 0 || acl_has_blank(bar, word_len + 1))
         return acl_bad_syntax(err);
     if (strchr(command->name, '|') != NULL)
         return error_set(err, ERR_SYNTAX,
@@ -212,14 +221,6 @@ static int selector_apply_command(struct acl_selector *selector, const char *rul
 
 /* ------------------------------------------------------------- keys and channels ----
  */
-
-static bool acl_has_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (isspace((unsigned char)text[i]))
-            return true;
-    return false;
-}
 
 static void selector_drop_keys(struct acl_selector *selector)
 {
@@ -455,6 +456,8 @@ static int user_add_selector(struct user *user, const char *rule, size_t len,
             at++;
         if (at == start)
             break;
+        if (at[-1] == ')') /* written before another word it would end the selector */
+            return acl_bad_syntax(err);
         rc = selector_apply(*tail, start, (size_t)(at - start), err);
     }
     return rc;

@@ -1,7 +1,7 @@
 # Fuzzing with clang's libFuzzer: T=hello TIME=60; without T each target in turn.
 # Without clang only the corpora are run. What the fuzzer finds new is kept below
 # $(BUILD)/fuzz-found, crashers as $(BUILD)/fuzz-<target>-crash-*.
-FUZZ_TARGETS = resp args conf hello info server core
+FUZZ_TARGETS = resp args conf acl hello info server core
 TIME ?= 60
 CLANG ?= clang
 FUZZ_LIB = $(BUILD)/tests/fuzz/input.o $(BUILD)/tests/fuzz/reload.o \
