@@ -71,6 +71,12 @@ static void start_peer(struct core *core, struct peer *peer, int64_t spread_ms)
     }
 }
 
+void core_id_is_saved(struct core *core)
+{
+    ASSERT(!core->started);
+    core->id_is_new = false;
+}
+
 void core_start(struct core *core, int64_t now, int64_t wall,
                 struct core_actions *actions)
 {

@@ -304,6 +304,10 @@ int core_load_replica(struct core *core, const char *master, const char *host,
 int core_load_sentinel(struct core *core, const char *master, const char *host,
                        int64_t port, const char *run_id, struct error *err);
 
+/* The run id that core_new() drew is on disk: the driver saved it before core_start(),
+ * which then does not ask for it. */
+void core_id_is_saved(struct core *core);
+
 /*
  * core_start() ends loading and begins work at |now|: links are dialled, timers run,
  * the run id is saved if it is new, +monitor is emitted for each master.

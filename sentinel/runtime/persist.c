@@ -6,6 +6,7 @@
 #include "common/assert.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "sentinel/core/state.h"
 #include "sentinel/runtime/runtime.h"
 
 #include <errno.h>
@@ -32,13 +33,10 @@ static void persist_work(uv_work_t *work)
     persist->error = errno;
 }
 
-static void persist_done(uv_work_t *work, int status)
+static void persist_report(struct runtime *rt, bool ok)
 {
-    struct runtime *rt = work->data;
     struct persist *persist = &rt->persist;
-    bool ok = status == 0 && persist->status == 0;
 
-    persist->writing = false;
     if (ok) {
         log_line(LOG_LVL_NOTICE, "Sentinel new configuration saved on disk");
     } else if (persist->version != persist->lost_version ||
@@ -53,6 +51,16 @@ static void persist_done(uv_work_t *work, int status)
         persist->lost_version = persist->version;
         persist->lost_at = rt->clock.now;
     }
+}
+
+static void persist_done(uv_work_t *work, int status)
+{
+    struct runtime *rt = work->data;
+    struct persist *persist = &rt->persist;
+    bool ok = status == 0 && persist->status == 0;
+
+    persist->writing = false;
+    persist_report(rt, ok);
     if (persist->text.cap > PERSIST_IDLE_CAP)
         buf_release(&persist->text);
 
@@ -61,6 +69,21 @@ static void persist_done(uv_work_t *work, int status)
         .persisted = {.version = persist->version, .ok = ok},
     };
     runtime_post(rt, &event);
+}
+
+void persist_new_id(struct runtime *rt)
+{
+    struct persist *persist = &rt->persist;
+
+    if (!rt->core->id_is_new)
+        return;
+    persist->version = core_version(rt->core);
+    conf_render(rt->conf, rt->core, &persist->text);
+    persist->work.data = rt;
+    persist_work(&persist->work);
+    persist_report(rt, persist->status == 0);
+    if (persist->status == 0)
+        core_id_is_saved(rt->core);
 }
 
 /* Not at once when asked: all that this turn changes shares one write. */

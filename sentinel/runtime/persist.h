@@ -29,6 +29,10 @@ struct persist {
     int64_t lost_at;
 };
 
+/* Saves a run id that is new, and waits for it: before the core starts there is nothing
+ * to hold up, and nobody shall see an id that could be lost. A failure is logged; the
+ * core then asks again. */
+void persist_new_id(struct runtime *rt);
 /* The core wants its state saved; it is rendered at the end of the turn. */
 void persist_want(struct runtime *rt);
 void persist_end_turn(struct runtime *rt);

@@ -402,6 +402,7 @@ void runtime_run(struct runtime *rt)
         uv_timer_start(&rt->watchdog_timer, runtime_on_watchdog, watchdog_ms,
                        watchdog_ms);
 
+    persist_new_id(rt);
     runtime_tick(rt);
     rt->in_step = true;
     core_start(rt->core, rt->clock.now, rt->clock.wall, rt->actions);
