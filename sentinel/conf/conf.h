@@ -54,6 +54,7 @@ struct conf_options {
     bool protected_mode;
     const char *requirepass;
     int64_t query_buffer_limit, bulk_max;
+    int64_t maxmemory_clients; /* bytes of all clients together; 0: no limit */
     struct {
         int64_t hard, soft;
         int soft_s;

@@ -70,6 +70,8 @@ static int directive_bind(struct conf *conf, const struct args *args,
 static int directive_dir(struct conf *conf, const struct args *args, struct error *err);
 static int directive_output_limit(struct conf *conf, const struct args *args,
                                   struct error *err);
+static int directive_client_memory(struct conf *conf, const struct args *args,
+                                   struct error *err);
 static int directive_mark(struct conf *conf, const struct args *args,
                           struct error *err);
 static int directive_title(struct conf *conf, const struct args *args,
@@ -127,6 +129,7 @@ static const struct directive directives[] = {
     MEMORY("client-query-buffer-limit", query_buffer_limit, 1 << 20),
     MEMORY("proto-max-bulk-len", bulk_max, 1 << 20),
     OWN("client-output-buffer-limit", directive_output_limit),
+    OWN("maxmemory-clients", directive_client_memory),
     YESNO("daemonize", daemonize),
     WORD("supervised", supervised, choices_supervised),
     TEXT("pidfile", pidfile),
@@ -311,6 +314,34 @@ static int directive_bytes(const struct directive *rule, const char *word,
     int rc = directive_check_range(value, rule->min, INT64_MAX, false, err);
     if (rc == 0)
         *slot = value;
+    return rc;
+}
+
+/* Bytes, or a percentage of maxmemory, which is nothing here. */
+static int directive_client_memory(struct conf *conf, const struct args *args,
+                                   struct error *err)
+{
+    const char *word = args->n == 2 ? args->words[1] : "";
+    size_t len = strlen(word);
+    int64_t value;
+
+    if (args->n != 2)
+        return directive_wrong_count(err);
+    if (len > 1 && word[len - 1] == '%') {
+        if (!args_int(word, len - 1, &value) || value < 0)
+            return error_set(err, ERR_SYNTAX,
+                             "argument must be a memory or percent value");
+        conf->options.maxmemory_clients = 0;
+        return value <= 100 ? 0
+                            : error_set(err, ERR_RANGE,
+                                        "percentage argument must be less or equal to "
+                                        "100");
+    }
+    if (!directive_memory(word, &value))
+        return error_set(err, ERR_SYNTAX, "argument must be a memory or percent value");
+    int rc = directive_check_range(value, 0, INT64_MAX, false, err);
+    if (rc == 0)
+        conf->options.maxmemory_clients = value;
     return rc;
 }
 

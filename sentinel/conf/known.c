@@ -203,7 +203,6 @@ static const char *const known_word[] = {
     "locale-collate",
     "masterauth",
     "masteruser",
-    "maxmemory-clients",
     "maxmemory-policy",
     "notify-keyspace-events",
     "oom-score-adj",

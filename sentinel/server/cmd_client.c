@@ -137,6 +137,11 @@ static const char *cmd_client_text(const char *text)
     return text != NULL ? text : "";
 }
 
+size_t session_memory(const struct session *session)
+{
+    return sizeof(*session) + session->rq.in.cap + session->out.cap;
+}
+
 void session_describe(const struct session *session, struct buf *out)
 {
     const struct server *server = session->server;
@@ -144,7 +149,7 @@ void session_describe(const struct session *session, struct buf *out)
     const struct tracking *tracking = session->tracking;
     bool is_tracking = tracking != NULL && (tracking->flags & TRACK_ON) != 0;
     size_t qbuf = rq->in.len - rq->start;
-    size_t total = sizeof(*session) + rq->in.cap + session->out.cap;
+    size_t total = session_memory(session);
     char flags[8];
 
     cmd_client_flags(session, flags);

@@ -147,14 +147,13 @@ static void cmd_info_stats(const struct server *server, struct buf *out)
                                            "expired_keys",     NULL};
     static const char *const eviction[] = {"expired_time_cap_reached_count",
                                            "expire_cycle_cpu_milliseconds",
-                                           "evicted_keys",
-                                           "evicted_clients",
-                                           "evicted_scripts",
-                                           "total_eviction_exceeded_time",
-                                           "current_eviction_exceeded_time",
-                                           "keyspace_hits",
-                                           "keyspace_misses",
-                                           NULL};
+                                           "evicted_keys", NULL};
+    static const char *const misses[] = {"evicted_scripts",
+                                         "total_eviction_exceeded_time",
+                                         "current_eviction_exceeded_time",
+                                         "keyspace_hits",
+                                         "keyspace_misses",
+                                         NULL};
     static const char *const forks[] = {"pubsubshard_channels",
                                         "latest_fork_usec",
                                         "total_forks",
@@ -188,6 +187,8 @@ static void cmd_info_stats(const struct server *server, struct buf *out)
     cmd_info_zeros(out, keyspace);
     buf_puts(out, "expired_stale_perc:0.00\r\n");
     cmd_info_zeros(out, eviction);
+    cmd_info_uint(out, "evicted_clients", stats->n_evicted);
+    cmd_info_zeros(out, misses);
     cmd_info_uint(out, "pubsub_channels", HASH_COUNT(server->channels));
     cmd_info_uint(out, "pubsub_patterns", HASH_COUNT(server->patterns));
     cmd_info_zeros(out, forks);

@@ -140,6 +140,8 @@ void session_log_denial(struct session *session, enum acl_log_reason reason,
 /* Sets the name, after checking it; false (with the error replied) if it is bad. */
 bool session_set_name(struct session *session, const struct resp_arg *name);
 /* One line of CLIENT LIST, without line end. */
+/* Bytes held for it. */
+size_t session_memory(const struct session *session);
 void session_describe(const struct session *session, struct buf *out);
 
 static inline struct resp_arg arg_of(const char *text)
@@ -190,7 +192,7 @@ void cmd_client_forget_tracking(struct session *session);
 struct server_stats {
     uint64_t n_connections, n_rejected, n_commands, n_errors;
     uint64_t n_in_bytes, n_out_bytes, n_reads, n_writes;
-    uint64_t n_query_limit_closes, n_output_limit_closes;
+    uint64_t n_query_limit_closes, n_output_limit_closes, n_evicted;
     uint64_t n_denied_auth, n_denied_command, n_denied_channel;
     size_t max_input, max_output; /* lately */
 };

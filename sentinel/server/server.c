@@ -166,6 +166,35 @@ static void server_update_rates(struct server *server)
         server_rate(&rates->n_out_bytes, server->stats.n_out_bytes, ms) / 1024.0;
 }
 
+/* Per second: each costs a look at all clients. */
+#define EVICTIONS_MAX 64
+
+/* maxmemory-clients: the largest go first; CLIENT NO-EVICT protects. */
+static void server_evict(struct server *server)
+{
+    int64_t limit = server->options.maxmemory_clients, total = 0;
+    struct session *session, *next;
+
+    HASH_ITER(hh, server->sessions, session, next)
+    total += session->is_dropped ? 0 : (int64_t)session_memory(session);
+    for (int n = 0; total > limit && n < EVICTIONS_MAX; n++) {
+        struct session *largest = NULL;
+        HASH_ITER(hh, server->sessions, session, next)
+        if (!session->is_dropped && !session->is_no_evict &&
+            (largest == NULL || session_memory(session) > session_memory(largest)))
+            largest = session;
+        if (largest == NULL)
+            return;
+        struct buf line = {0};
+        session_describe(largest, &line);
+        server_log(server, LOG_LVL_NOTICE, "Evicting client: %s", buf_text(&line));
+        buf_release(&line);
+        total -= (int64_t)session_memory(largest);
+        server->stats.n_evicted++;
+        session_drop(largest);
+    }
+}
+
 void server_cron(struct server *server)
 {
     struct session *session, *next;
@@ -187,5 +216,7 @@ void server_cron(struct server *server)
         session_check_output(session);
         session_shrink(session);
     }
+    if (server->options.maxmemory_clients > 0)
+        server_evict(server);
     server_settle(server);
 }

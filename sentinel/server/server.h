@@ -26,6 +26,7 @@ struct server_options {
     int maxclients;
     int timeout_s; /* 0: clients may idle for ever */
     int64_t query_buffer_limit, bulk_max;
+    int64_t maxmemory_clients; /* of all clients together; 0: no limit */
     int64_t output_normal_hard, output_normal_soft;
     int output_normal_soft_s;
     int64_t output_pubsub_hard, output_pubsub_soft;

@@ -163,6 +163,8 @@ static const struct row rows[] = {
     {"latency-tracking-info-percentiles 50 99 99.9", 0, NULL},
     {"maxmemory 10%", 1, "argument must be a memory value"},
     {"maxmemory-clients 5%", 0, NULL},
+    {"maxmemory-clients 101%", 1, "percentage argument must be less or equal to 100"},
+    {"maxmemory-clients -5%", 1, "argument must be a memory or percent value"},
     {"maxmemory-clients 5", 0, NULL},
     {"dbfilename \"\"", 0, NULL},
     {"tls-port 0", 0, NULL},

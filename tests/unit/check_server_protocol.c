@@ -434,6 +434,37 @@ START_TEST(test_soft_output_limit)
 }
 END_TEST
 
+/* All clients together hold too much: the largest goes, unless it is protected. */
+START_TEST(test_clients_are_evicted)
+{
+    static char half_sent[200000];
+
+    memset(half_sent, 'x', sizeof(half_sent));
+    clients_init(&clients, NULL);
+    clients.options.maxmemory_clients = 300000;
+    clients_start(&clients);
+    session = clients_open(&clients);
+    struct session *large = clients_open(&clients), *spared = clients_open(&clients);
+    clients_send(&clients, spared, "CLIENT NO-EVICT on\r\n");
+    session_feed(large, "*2\r\n$4\r\nPING\r\n$300000\r\n", 24);
+    session_feed(large, half_sent, 100000);
+    session_feed(spared, "*2\r\n$4\r\nPING\r\n$300000\r\n", 24);
+    session_feed(spared, half_sent, 120000);
+    server_cron(clients.server);
+    ck_assert(!session_must_drop(large));
+    session_feed(spared, half_sent, sizeof(half_sent) - 120000);
+    session_feed(large, half_sent, 100000);
+    server_cron(clients.server);
+    ck_assert(session_must_drop(large));
+    ck_assert(!session_must_drop(spared));
+    ck_assert(!session_must_drop(session));
+    ck_assert_ptr_nonnull(strstr(buf_text(&clients.log), "Evicting client: id=2 "));
+    ck_assert_ptr_nonnull(
+        strstr(clients_send(&clients, session, "INFO stats\r\n"), "evicted_clients:1"));
+    clients_release(&clients);
+}
+END_TEST
+
 /* A pipeline whose replies are not read stops being served, and goes on later. */
 START_TEST(test_unread_replies_hold_up_a_pipeline)
 {
@@ -499,6 +530,7 @@ Suite *make_suite(void)
     tcase_add_test(limits, test_bulk_max_is_configurable);
     tcase_add_test(limits, test_hard_output_limit);
     tcase_add_test(limits, test_soft_output_limit);
+    tcase_add_test(limits, test_clients_are_evicted);
     suite_add_tcase(suite, limits);
     return suite;
 }
