@@ -456,9 +456,10 @@ static int user_add_selector(struct user *user, const char *rule, size_t len,
             at++;
         if (at == start)
             break;
-        if (at[-1] == ')') /* written before another word it would end the selector */
-            return acl_bad_syntax(err);
         rc = selector_apply(*tail, start, (size_t)(at - start), err);
+        /* A pattern: written before another word it would end the selector. */
+        if (rc == 0 && at[-1] == ')')
+            rc = acl_bad_syntax(err);
     }
     return rc;
 }
