@@ -58,19 +58,23 @@ void buf_putc(struct buf *buf, char c)
     buf_append(buf, &c, 1);
 }
 
+char *buf_digits(char *end, unsigned long long value)
+{
+    do {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    return end;
+}
+
 void buf_putint(struct buf *buf, long long value)
 {
     char digits[24];
     char *end = digits + sizeof digits;
-    char *p = end;
     /* Unsigned, so that the least value has a magnitude too. */
-    unsigned long long rest =
-        value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+    char *p = buf_digits(end, value < 0 ? 0ULL - (unsigned long long)value
+                                        : (unsigned long long)value);
 
-    do {
-        *--p = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
     if (value < 0)
         *--p = '-';
     buf_append(buf, p, (size_t)(end - p));

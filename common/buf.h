@@ -22,6 +22,9 @@ void buf_reserve(struct buf *buf, size_t extra); /* room for |extra| more bytes 
 void buf_append(struct buf *buf, const void *bytes, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);
+/* Writes |value| in decimal so that it ends before |end|, which has room for 20
+ * characters before it; returns where it begins. No NUL. */
+char *buf_digits(char *end, unsigned long long value);
 void buf_putint(struct buf *buf, long long value); /* decimal; the hot path */
 void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -10,9 +10,16 @@
 
 static void resp_header(struct buf *out, char type, long long value)
 {
-    buf_putc(out, type);
-    buf_putint(out, value);
-    buf_append(out, "\r\n", 2);
+    char text[32];
+    char *end = text + sizeof text - 2;
+    char *p = buf_digits(end, value < 0 ? 0ULL - (unsigned long long)value
+                                        : (unsigned long long)value);
+
+    memcpy(end, "\r\n", 2);
+    if (value < 0)
+        *--p = '-';
+    *--p = type;
+    buf_append(out, p, (size_t)(end + 2 - p));
 }
 
 /* One line: a line break inside would start a reply of its own. */
@@ -81,15 +88,22 @@ void resp_bulk_str(struct buf *out, const char *text)
 void resp_bulk_int(struct buf *out, int64_t value)
 {
     char text[24];
-    int len = snprintf(text, sizeof text, "%lld", (long long)value);
-    resp_bulk(out, text, (size_t)len);
+    char *end = text + sizeof text;
+    char *p = buf_digits(end, value < 0 ? 0ULL - (unsigned long long)value
+                                        : (unsigned long long)value);
+
+    if (value < 0)
+        *--p = '-';
+    resp_bulk(out, p, (size_t)(end - p));
 }
 
 void resp_bulk_uint(struct buf *out, uint64_t value)
 {
     char text[24];
-    int len = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    resp_bulk(out, text, (size_t)len);
+    char *end = text + sizeof text;
+    char *p = buf_digits(end, value);
+
+    resp_bulk(out, p, (size_t)(end - p));
 }
 
 void resp_array(struct buf *out, size_t n)
