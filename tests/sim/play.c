@@ -237,9 +237,13 @@ static bool is_estranged(const struct sim *sim, node_set set, int group)
  * majority, and by RESET in the middle of one. Nothing says who is right. */
 static bool is_torn(const struct sim *sim, node_set set, int group)
 {
+    static const int causes[] = {FAULT_MANUAL, FAULT_TWICE, FAULT_RESET};
     const struct master *first = NULL;
+    bool has_cause = false;
 
-    for (int i = 0; i < sim->n_nodes; i++) {
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+        has_cause |= (sim->faults >> causes[i] & 1) != 0;
+    for (int i = 0; has_cause && i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
         const struct master *m = host != NULL ? host_master(host, group) : NULL;
         if (m == NULL || (set >> i & 1) == 0)
