@@ -136,6 +136,9 @@ bool addr_is(const struct addr *addr, const char *host, int64_t port)
     char ip[ADDR_IP_CAP];
     if (port != addr->port)
         return false;
+    /* Hellos come by the thousand and nearly always have it in its canonical form. */
+    if (host[0] != '\0' && strcmp(addr->ip, host) == 0)
+        return true;
     if (addr_canon_ip(ip, host))
         return strcmp(addr->ip, ip) == 0;
     return addr->host != NULL && strcasecmp(addr->host, host) == 0;

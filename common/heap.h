@@ -18,8 +18,16 @@ struct heap_node {
     size_t pos;   /* 1-based place in the array; 0 when not in a heap */
 };
 
+/* A place in the array: the key is repeated there, so that sifting reads one array and
+ * not objects from all over the memory. */
+struct heap_place {
+    int64_t at;
+    uint64_t seq;
+    struct heap_node *node;
+};
+
 struct heap {
-    struct heap_node **nodes;
+    struct heap_place *places;
     size_t n, cap;
     uint64_t next_seq;
 };

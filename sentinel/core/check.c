@@ -62,7 +62,8 @@ static void check_failover(const struct core *core, const struct master *master)
     }
 }
 
-static void check_master(const struct core *core, const struct master *master)
+/* Returns how many voters it has. */
+static uint32_t check_master(const struct core *core, const struct master *master)
 {
     const struct node *n;
     const struct voter *v;
@@ -77,32 +78,36 @@ static void check_master(const struct core *core, const struct master *master)
     }
     for (v = master->voters; v != NULL; v = v->hh.next) {
         ASSERT(v->master == master);
-        ASSERT(peer_find(core, v->peer->run_id) == v->peer);
-        ASSERT(strcmp(v->peer->run_id, core->myid) != 0);
+        ASSERT(slots_get(&core->voter_ids, v->id) == v);
     }
     check_failover(core, master);
+    return HASH_COUNT(master->voters);
 }
 
 void core_check(const struct core *core)
 {
-    uint32_t n_jobs = 0, n_running = 0;
+    uint32_t n_jobs = 0, n_running = 0, n_voters = 0;
     const struct job *job;
 
     heap_check(&core->timers);
     for (const struct master *m = core->masters; m != NULL; m = m->hh.next)
-        check_master(core, m);
+        n_voters += check_master(core, m);
     for (const struct peer *p = core->peers; p != NULL; p = p->hh.next) {
         uint32_t n = 0;
         const struct voter *v;
+        ASSERT(peer_find(core, p->run_id) == p);
+        ASSERT(strcmp(p->run_id, core->myid) != 0);
         DL_FOREACH(p->voters, v)
         {
             ASSERT(v->peer == p);
             n++;
         }
+        n_voters -= n;
         ASSERT_CMP(n, ==, p->n_voters);
         ASSERT_CMP(n, >, 0);
         check_link(core, p->link);
     }
+    ASSERT_CMP(n_voters, ==, 0); /* as many by master as by peer */
     DL_FOREACH(core->jobs, job)
     {
         n_jobs++;

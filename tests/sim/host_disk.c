@@ -4,7 +4,7 @@
  * One write is in flight at most. A crash loses it, or not: the rename may have
  * happened although nobody was told.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/check.h"
 
 #include "common/mem.h"
 
@@ -14,31 +14,40 @@
 
 /* ------------------------------------------------------------- what it says ------ */
 
-static bool line_number(const char *line, const char *prefix, uint64_t *out)
+/* "<word><rest>" -> <rest>; NULL if the line begins otherwise. */
+static const char *line_after(const char *line, const char *word)
 {
-    size_t len = strlen(prefix);
+    size_t len = strlen(word);
 
-    if (strncmp(line, prefix, len) != 0)
-        return false;
-    *out = strtoull(line + len, NULL, 10);
-    return true;
+    return strncmp(line, word, len) == 0 ? line + len : NULL;
+}
+
+/* "<master> <epoch>", of the group of that name. */
+static void line_epoch(const struct sim *sim, const char *at, uint64_t *by_group)
+{
+    size_t len = strcspn(at, " \n");
+    int group = check_group_named(sim, at, len);
+
+    if (group >= 0)
+        by_group[group] = strtoull(at + len, NULL, 10);
 }
 
 void host_read_facts(struct host *host)
 {
-    struct sim *sim = host->sim;
+    static const char directive[] = "sentinel ";
     struct disk_facts facts = {0};
-    char prefix[64];
+    const char *at;
 
     for (const char *line = buf_text(&host->disk); line != NULL && *line != '\0';) {
-        line_number(line, "sentinel current-epoch ", &facts.current_epoch);
-        for (int i = 0; i < sim->n_groups; i++) {
-            const char *name = sim->groups[i].name;
-            snprintf(prefix, sizeof(prefix), "sentinel config-epoch %s ", name);
-            line_number(line, prefix, &facts.config_epoch[i]);
-            snprintf(prefix, sizeof(prefix), "sentinel leader-epoch %s ", name);
-            line_number(line, prefix, &facts.leader_epoch[i]);
-        }
+        const char *word = line_after(line, directive);
+        if (word == NULL)
+            word = "";
+        if ((at = line_after(word, "current-epoch ")) != NULL)
+            facts.current_epoch = strtoull(at, NULL, 10);
+        else if ((at = line_after(word, "config-epoch ")) != NULL)
+            line_epoch(host->sim, at, facts.config_epoch);
+        else if ((at = line_after(word, "leader-epoch ")) != NULL)
+            line_epoch(host->sim, at, facts.leader_epoch);
         line = strchr(line, '\n');
         line = line != NULL ? line + 1 : NULL;
     }

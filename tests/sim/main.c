@@ -146,7 +146,7 @@ static void worker_start(const struct cli *cli, struct worker *worker)
             report_write(fds[1], &report);
         }
         fflush(NULL);
-        _exit(0);
+        exit(0);
     }
     close(fds[1]);
     worker->fd = fds[0];

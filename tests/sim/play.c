@@ -13,7 +13,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define QUIET_MS 13000
+/* Long enough for all to have dialled; then until everybody knows everybody. */
+#define QUIET_MS 3000
 #define QUIET_MAX_MS 60000
 #define STEP_MS 50
 

@@ -191,10 +191,18 @@ void world_thaw(struct sim *sim, int node)
 
 void world_hash(struct sim *sim, const void *bytes, size_t len)
 {
-    const unsigned char *p = bytes;
+    const char *at = bytes;
+    uint64_t hash = sim->hash ^ len, word;
 
-    for (size_t i = 0; i < len; i++)
-        sim->hash = (sim->hash ^ p[i]) * UINT64_C(1099511628211);
+    for (; len > 0; at += sizeof(word)) {
+        size_t n = len < sizeof(word) ? len : sizeof(word);
+        word = 0;
+        memcpy(&word, at, n);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+        len -= n;
+    }
+    sim->hash = hash;
 }
 
 static void names_replace(struct buf *text, const char *from, const char *to)
