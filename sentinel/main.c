@@ -307,7 +307,7 @@ static int main_run(struct program *program)
     bool is_free = runtime_free(rt);
     log_line(LOG_LVL_WARNING, "Sentinel is now ready to exit, bye bye...");
     if (!is_free)
-        _exit(0); /* a thread is stuck in a lookup or a write: do not wait for it */
+        _exit(0); /* a thread is stuck in a write: do not wait for it */
     uv_library_shutdown();
     return 0;
 }

@@ -24,7 +24,7 @@
 #define RUNTIME_ACL_LOG_MAX 128
 /* Connections set aside for a master and replicas of it that are not yet known. */
 #define RUNTIME_MASTER_LINKS 16
-/* How long the end may wait for a thread that saves or looks a name up. */
+/* How long the end may wait for a thread that saves. */
 #define RUNTIME_END_MS 2000
 
 void runtime_tick(struct runtime *rt)
@@ -77,7 +77,7 @@ static void runtime_perform(struct runtime *rt, const struct core_action *action
         conn_send(rt, action);
         break;
     case CORE_AC_RESOLVE:
-        dns_resolve(rt, action->resolve.host);
+        dns_resolve(&rt->dns, action->resolve.host);
         break;
     case CORE_AC_PERSIST:
         persist_want(rt);
@@ -327,6 +327,13 @@ static struct server *runtime_new_server(struct runtime *rt,
     return server;
 }
 
+static void runtime_on_resolved(void *ctx, const char *host, const char *ip)
+{
+    struct core_event event = {.type = CORE_EV_RESOLVED,
+                               .resolved = {.host = host, .ip = ip}};
+    runtime_post(ctx, &event);
+}
+
 static void runtime_init_handles(struct runtime *rt)
 {
     uv_loop_init(&rt->loop);
@@ -341,6 +348,7 @@ static void runtime_init_handles(struct runtime *rt)
     rt->again.data = rt;
     rt->armed_at = CORE_NEVER;
     rt->streams.loop = &rt->loop;
+    dns_open(&rt->dns, &rt->loop, NULL, runtime_on_resolved, rt);
     signals_open(rt);
 }
 
@@ -358,7 +366,9 @@ static bool runtime_set_source(struct runtime *rt)
                  uv_strerror(status));
         return false;
     }
-    dns_pick(request.addrinfo, rt->bind_source);
+    char ips[DNS_IPS_MAX][ADDR_IP_CAP] = {""};
+    dns_pick(request.addrinfo, ips);
+    memcpy(rt->bind_source, ips[0], sizeof rt->bind_source);
     uv_freeaddrinfo(request.addrinfo);
     return true;
 }
@@ -442,7 +452,7 @@ static void runtime_release(struct runtime *rt)
     ASSERT_CMP(status, ==, 0);
     persist_release(rt);
     aclfile_release(rt);
-    dns_release(rt);
+    dns_release(&rt->dns);
     queue_release(&rt->queue);
     server_free(rt->server);
     core_actions_free(rt->actions);
@@ -456,7 +466,7 @@ bool runtime_free(struct runtime *rt)
     clients_close(rt);
     conns_close(rt);
     procs_close(rt);
-    dns_cancel(rt);
+    dns_close(&rt->dns);
     aclfile_cancel(rt);
     signals_close(rt);
     uv_close((uv_handle_t *)&rt->deadline_timer, NULL);
