@@ -108,6 +108,7 @@ examples: $(EXAMPLES) ## build and run the C examples
 -include tests/scenario/scenario.mk
 -include tests/sim/sim.mk
 -include tests/fuzz/fuzz.mk
+-include tests/bench/bench.mk
 
 stock: # links to the distribution's own server and sentinel, for tests and demo
 	@tests/stock.sh $(BUILD)/stock
@@ -115,7 +116,7 @@ stock: # links to the distribution's own server and sentinel, for tests and demo
 integration: all stock ## tests with real servers and stock sentinels (CASES="name ...")
 	@$(PYTHON) tests/integration/run.py --sentinel $(SENTINEL) --stock $(BUILD)/stock $(CASES)
 
-bench-failover: all stock ## time from +odown to the new address, next to stock (RUNS=10)
+bench-failover: all stock # of `make bench` only this
 	@$(PYTHON) tests/bench/failover.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
 	  --runs $(or $(RUNS),10)
 

@@ -22,8 +22,10 @@
 #define RUNTIME_CRON_MS 1000
 /* Entries of ACL LOG, unless acllog-max-len says otherwise. */
 #define RUNTIME_ACL_LOG_MAX 128
-/* Connections set aside for a master and replicas of it that are not yet known. */
-#define RUNTIME_MASTER_LINKS 16
+/* Replicas that a master is taken to have at least, and connections for what nobody has
+ * told us of yet. With thousands of masters each set aside here is a client less. */
+#define RUNTIME_REPLICAS_MIN 2
+#define RUNTIME_LINKS_SPARE 16
 /* How long the end may wait for a thread that saves. */
 #define RUNTIME_END_MS 2000
 
@@ -375,10 +377,14 @@ static bool runtime_set_source(struct runtime *rt)
 
 int runtime_count_links(const struct core *core)
 {
-    size_t n = (size_t)HASH_COUNT(core->masters) * RUNTIME_MASTER_LINKS +
-               (size_t)HASH_COUNT(core->peers);
-    for (const struct master *m = core->masters; m != NULL; m = m->hh.next)
-        n += 2 * (size_t)HASH_COUNT(m->replicas);
+    size_t n = RUNTIME_LINKS_SPARE + (size_t)HASH_COUNT(core->peers);
+
+    for (const struct master *m = core->masters; m != NULL; m = m->hh.next) {
+        size_t n_replicas = HASH_COUNT(m->replicas);
+        if (n_replicas < RUNTIME_REPLICAS_MIN)
+            n_replicas = RUNTIME_REPLICAS_MIN;
+        n += 2 * (1 + n_replicas);
+    }
     return n < 1000000 ? (int)n : 1000000;
 }
 

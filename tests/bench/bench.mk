@@ -1,0 +1,16 @@
+# The benchmarks: ours next to the distribution's sentinel. ONLY=name,... picks some.
+BENCH_TOOLS = $(BUILD)/bench/fleet
+
+$(BUILD)/bench/fleet: $(call objects,tests/bench/fleet*.c) $(BUILD)/common.a
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(LDFLAGS)
+
+bench: all stock $(BENCH_TOOLS) ## benchmarks next to stock, minutes: tests/bench/RESULTS.md
+	@$(PYTHON) tests/bench/results.py --build $(BUILD) $(if $(ONLY),--only $(ONLY))
+
+bench-full: all stock $(BENCH_TOOLS) ## the same, more of it: an hour or two
+	@$(PYTHON) tests/bench/results.py --full --build $(BUILD) \
+	  $(if $(ONLY),--only $(ONLY))
+
+.PHONY: bench bench-full
