@@ -158,7 +158,7 @@ static bool is_settled(const struct sim *sim)
                 return false;
             for (int r = 0; r < sim->n_nodes; r++)
                 if (sim->nodes[r].redis != NULL && sim->nodes[r].redis->group == g &&
-                    sim->nodes[r].up && !check_is_known(sim, UINT32_C(1) << i, r, true))
+                    sim->nodes[r].up && !check_is_known(sim, NODE_BIT(i), r, true))
                     return false;
         }
     }
@@ -302,7 +302,7 @@ static bool do_partition(struct story *story)
         struct machine *m = story_machine(story, i);
         if (m == NULL)
             return false;
-        side |= UINT32_C(1) << m->id;
+        side |= NODE_BIT(m->id);
     }
     for (int i = 0; i < sim->n_nodes; i++)
         for (int j = 0; j < sim->n_nodes; j++)
@@ -338,10 +338,10 @@ static bool do_slow(struct story *story)
     struct machine *m = story_machine(story, 1);
     int64_t ms = story_duration(story_word(story, 2));
 
-    if (m == NULL || ms < 0)
+    if (m == NULL || ms < 0 || ms > INT16_MAX)
         return story_fail(story, "slow", story_word(story, 2));
     for (int j = 0; j < SIM_NODES_MAX; j++)
-        story->sim->slow[m->id][j] = story->sim->slow[j][m->id] = ms;
+        story->sim->slow[m->id][j] = story->sim->slow[j][m->id] = (int16_t)ms;
     return true;
 }
 

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* More masters than this are many: smaller sets, shorter runs. */
+#define GROUPS_MANY 3
+
 static int64_t pick(struct rng *rng, const int64_t *values, uint32_t n)
 {
     return values[rng_below(rng, n)];
@@ -45,18 +48,21 @@ void build_config(struct host *host)
     }
 }
 
-/* Each kind of fault is on or off in a run: what some hide, others must not. */
+/* Each kind of fault is on or off in a run: what some hide, others must not. Each draws
+ * from its own stream, here too, so that a new kind leaves old seeds as they were. */
 static void build_faults(struct sim *sim)
 {
     static const int64_t means[] = {2000, 4000, 8000, 15000, 30000};
     struct rng *rng = &sim->build_rng;
 
     for (int i = 0; i < FAULT_N; i++)
-        if (rng_chance(rng, 2, 5))
-            sim->faults |= UINT32_C(1) << i;
+        if (rng_chance(&sim->fault_rng[i], 2, 5))
+            sim->faults |= FAULT_BIT(i);
     sim->faults &= ~sim->options.without;
     sim->fault_mean_ms = pick(rng, means, 5);
     int64_t horizon = rng_between(rng, 20000, 90000);
+    if (sim->n_groups > GROUPS_MANY)
+        horizon /= 4;
     if (sim->options.horizon_ms == 0)
         sim->options.horizon_ms = horizon;
 }
@@ -65,7 +71,7 @@ static void build_group(struct sim *sim, int index, int n_sentinels)
 {
     static const int64_t down_after[] = {500, 1000, 1000, 2000, 3000, 5000};
     static const int64_t timeouts[] = {3000, 6000, 10000, 20000};
-    struct rng *rng = &sim->build_rng;
+    struct rng *rng = &sim->groups[index].rng;
     struct group *g = &sim->groups[index];
     int majority = n_sentinels / 2 + 1;
 
@@ -75,7 +81,7 @@ static void build_group(struct sim *sim, int index, int n_sentinels)
     g->parallel_syncs = rng_between(rng, 1, 3);
     g->quorum = (int)rng_between(rng, 1, majority);
     /* Sentinels that forgot their peers are outvoted only by a majority's quorum. */
-    if (rng_chance(rng, 1, 2) || (sim->faults >> FAULT_RESET & 1) != 0)
+    if (rng_chance(rng, 1, 2) || world_has_fault(sim, FAULT_RESET))
         g->quorum = majority;
     if (rng_chance(rng, 1, 4))
         snprintf(g->password, sizeof(g->password), "secret%d", index & 0xff);
@@ -84,12 +90,17 @@ static void build_group(struct sim *sim, int index, int n_sentinels)
         g->reboot_ms = rng_between(rng, 500, 5000);
 }
 
-static void build_servers(struct sim *sim, int group, int n)
+static void build_servers(struct sim *sim, int group)
 {
-    struct rng *rng = &sim->build_rng;
+    struct rng *rng = &sim->groups[group].rng;
+    int n = 2 + (int)rng_below(rng, 3);
     int master = -1;
     char name[8];
 
+    if (sim->n_groups > GROUPS_MANY)
+        n = 2;
+    if (sim->options.n_servers > 0)
+        n = sim->options.n_servers;
     for (int i = 0; i < n; i++) {
         int64_t priority = 100;
         if (rng_chance(rng, 1, 8))
@@ -110,44 +121,52 @@ static void build_servers(struct sim *sim, int group, int n)
     }
 }
 
-static void build_network(struct sim *sim)
+static void build_network(struct sim *sim, int n_nodes)
 {
-    struct rng *rng = &sim->build_rng;
-    int64_t most = rng_chance(rng, 1, 8) ? 60 : 5;
+    struct rng rng;
 
-    for (int i = 0; i < SIM_NODES_MAX; i++)
+    rng_seed(&rng, sim->options.seed, 4);
+    int64_t most = rng_chance(&rng, 1, 8) ? 60 : 5;
+    for (int i = 0; i < n_nodes; i++)
         for (int j = 0; j < i; j++)
             sim->latency[i][j] = sim->latency[j][i] =
-                (int16_t)rng_between(rng, 0, most);
-    sim->jitter = (int16_t)rng_below(rng, 4);
+                (int16_t)rng_between(&rng, 0, most);
+    sim->jitter = (int16_t)rng_below(&rng, 4);
+}
+
+/* One to three masters; once in a while one set of sentinels watches very many. */
+static int draw_groups(struct rng *rng)
+{
+    int n = 1 + (int)(rng_below(rng, 3) * rng_below(rng, 3) / 2);
+
+    return rng_chance(rng, 1, 1000) ? (int)rng_between(rng, GROUPS_MANY + 1, 50) : n;
 }
 
 void build_swarm(struct sim *sim)
 {
     struct rng *rng = &sim->build_rng;
-    int n_sentinels = 3 + (int)(rng_below(rng, 5) * rng_below(rng, 5) / 4);
-    int n_groups = 1 + (int)(rng_below(rng, 3) * rng_below(rng, 3) / 2);
+    int n_sentinels = 3 + (int)(rng_below(rng, 5) * rng_below(rng, 5) * 3 / 8);
     char name[8];
 
+    sim->n_groups = draw_groups(rng);
     if (sim->options.n_sentinels > 0)
         n_sentinels = sim->options.n_sentinels;
     if (sim->options.n_groups > 0)
-        n_groups = sim->options.n_groups;
+        sim->n_groups = sim->options.n_groups;
     build_faults(sim);
-    build_network(sim);
-    sim->n_groups = n_groups;
-    for (int g = 0; g < n_groups; g++) {
+    for (int g = 0; g < sim->n_groups; g++) {
+        rng_seed(&sim->groups[g].rng, sim->options.seed, 3000 + (uint64_t)g);
         build_group(sim, g, n_sentinels);
-        int n = 2 + (int)rng_below(rng, 3);
-        build_servers(sim, g, sim->options.n_servers > 0 ? sim->options.n_servers : n);
+        build_servers(sim, g);
     }
+    build_network(sim, sim->n_nodes + n_sentinels);
     for (int i = 0; i < sim->n_nodes; i++)
         redis_start(sim->nodes[i].redis, false);
-    bool drift = (sim->faults >> FAULT_CLOCK & 1) != 0;
+    bool drift = world_has_fault(sim, FAULT_CLOCK);
     for (int i = 0; i < n_sentinels; i++) {
         snprintf(name, sizeof(name), "s%d", (i + 1) & 0xff);
         struct host *host = host_new(sim, name, "");
-        host->drift_ppm = drift ? rng_between(rng, -500, 500) : 0;
+        host->drift_ppm = drift ? rng_between(rng, -5000, 5000) : 0;
         build_config(host);
         host_start(host);
     }
@@ -162,6 +181,6 @@ void sim_describe(const struct sim *sim, struct buf *out)
     buf_printf(out, "%d sentinels, %d groups, %d servers, faults %" PRId64 " ms apart:",
                sim->n_nodes - n_redis, sim->n_groups, n_redis, sim->fault_mean_ms);
     for (int i = 0; i < FAULT_N; i++)
-        if ((sim->faults >> i & 1) != 0)
+        if (world_has_fault(sim, (enum fault_kind)i))
             buf_printf(out, " %s", fault_name((enum fault_kind)i));
 }

@@ -33,9 +33,6 @@ struct judge *check_new(struct sim *sim)
 {
     struct judge *judge = mem_zalloc(sizeof(*judge));
 
-    for (int i = 0; i < SIM_NODES_MAX; i++)
-        for (int j = 0; j < SIM_NODES_MAX; j++)
-            judge->silence_end[i][j] = -1;
     (void)sim;
     return judge;
 }
@@ -50,7 +47,7 @@ void check_free(struct judge *judge)
 
 void check_allow(struct sim *sim, int group, int node)
 {
-    sim->judge->allowed[group] |= UINT32_C(1) << node;
+    sim->judge->allowed[group] |= NODE_BIT(node);
 }
 
 bool check_was_told(const struct sim *sim, int group, int node, int64_t since)
@@ -208,7 +205,7 @@ static void check_no_one(struct host *host, const struct channel *channel)
                    sim->nodes[channel->to].name);
     election->promoted = channel->to;
     election->exempt |= exempt;
-    judge->allowed[group] |= UINT32_C(1) << channel->to;
+    judge->allowed[group] |= NODE_BIT(channel->to);
     judge->told_at[channel->to] = sim->now;
     if (judge->n_told[channel->to]++ == 0 || fo->epoch != judge->told_epoch[group])
         sim->stats.n_promotions++;
@@ -277,7 +274,7 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
     /* A master that says it is a replica is down as well (behaviour.md 6.1 b). */
     if (master != NULL && master->current->role != ROLE_MASTER)
         return true;
-    return end >= 0 && sim->now - end <= window_ms;
+    return end > 0 && sim->now - end <= window_ms;
 }
 
 static void check_try(struct host *host, const struct master *master, int group)

@@ -36,9 +36,9 @@ struct judge {
     struct election *elections;
     size_t n_elections;
     struct told told[SIM_NODES_MAX];
-    uint32_t allowed[SIM_GROUPS_MAX]; /* servers clients may be sent to */
+    node_set allowed[SIM_GROUPS_MAX]; /* servers clients may be sent to */
     /* by sentinel and server: last valid reply to a PING; end of the last silence that
-     * was longer than down-after, -1 none */
+     * was longer than down-after, 0 none */
     int64_t valid_at[SIM_NODES_MAX][SIM_NODES_MAX];
     int64_t silence_end[SIM_NODES_MAX][SIM_NODES_MAX];
     int64_t told_at[SIM_NODES_MAX]; /* last SLAVEOF NO ONE */

@@ -106,7 +106,27 @@ static void end_cut(struct sim *sim, struct entry *entry)
     if (entry->round != sim->fault_round)
         return;
     world_note(sim, "paths open again");
-    cut(sim, (node_set)entry->a, (node_set)entry->b, false);
+    node_set sets[2];
+    memcpy(sets, entry->bytes.data, sizeof(sets));
+    cut(sim, sets[0], sets[1], false);
+}
+
+/* The paths from |a| to |b| open again |in_ms| from now. */
+static void later_open(struct sim *sim, int64_t in_ms, node_set a, node_set b)
+{
+    node_set sets[2] = {a, b};
+
+    buf_append(&later(sim, in_ms, end_cut, 0, 0)->bytes, (const char *)sets,
+               sizeof(sets));
+}
+
+static node_set pick_set(const struct sim *sim, struct rng *rng)
+{
+    node_set set = 0;
+
+    for (int i = 0; i < SIM_NODES_MAX; i += 32)
+        set |= (node_set)rng_next(rng) << i;
+    return set & world_all(sim);
 }
 
 static void end_slow(struct sim *sim, struct entry *entry)
@@ -245,15 +265,14 @@ static void fault_cut(struct sim *sim, node_set a, node_set b, int64_t ms,
                      sim->nodes[i].name);
     world_note(sim, "%s:%s", what, names);
     cut(sim, a, b, true);
-    later(sim, ms, end_cut, a, b);
+    later_open(sim, ms, a, b);
 }
 
 static void fault_partition(struct sim *sim, struct rng *rng)
 {
-    node_set a = rng_next(rng), all = (UINT32_C(1) << sim->n_nodes) - 1;
+    node_set a = pick_set(sim, rng), all = world_all(sim);
     int64_t ms = rng_between(rng, 500, 25000);
 
-    a &= all;
     fault_cut(sim, a, all & ~a, ms, "partition");
     fault_cut(sim, all & ~a, a, ms, "from");
 }
@@ -261,18 +280,18 @@ static void fault_partition(struct sim *sim, struct rng *rng)
 static void fault_isolate(struct sim *sim, struct rng *rng)
 {
     int node = (int)rng_below(rng, (uint32_t)sim->n_nodes);
-    node_set one = UINT32_C(1) << node, all = (UINT32_C(1) << sim->n_nodes) - 1;
+    node_set one = NODE_BIT(node), all = world_all(sim);
     int64_t ms = rng_between(rng, 500, 25000);
 
     fault_cut(sim, one, all & ~one, ms, "isolate");
     cut(sim, all & ~one, one, true);
-    later(sim, ms, end_cut, all & ~one, one);
+    later_open(sim, ms, all & ~one, one);
 }
 
 static void fault_oneway(struct sim *sim, struct rng *rng)
 {
-    node_set one = UINT32_C(1) << rng_below(rng, (uint32_t)sim->n_nodes);
-    node_set others = rng_next(rng) & ((UINT32_C(1) << sim->n_nodes) - 1) & ~one;
+    node_set one = NODE_BIT(rng_below(rng, (uint32_t)sim->n_nodes));
+    node_set others = pick_set(sim, rng) & ~one;
     int64_t ms = rng_between(rng, 500, 20000);
 
     if (rng_chance(rng, 1, 2))
@@ -283,8 +302,8 @@ static void fault_oneway(struct sim *sim, struct rng *rng)
 
 static void fault_flap(struct sim *sim, struct rng *rng)
 {
-    node_set a = UINT32_C(1) << rng_below(rng, (uint32_t)sim->n_nodes);
-    node_set b = rng_next(rng) & ((UINT32_C(1) << sim->n_nodes) - 1) & ~a;
+    node_set a = NODE_BIT(rng_below(rng, (uint32_t)sim->n_nodes));
+    node_set b = pick_set(sim, rng) & ~a;
 
     /* The next flaps of the same kind follow by themselves; short ones pile up. */
     fault_cut(sim, a, b, rng_between(rng, 10, 900), "flap");
@@ -298,7 +317,7 @@ static void fault_slow(struct sim *sim, struct rng *rng)
 
     world_note(sim, "%s is slow by %d ms", sim->nodes[node].name, (int)by);
     for (int j = 0; j < SIM_NODES_MAX; j++)
-        sim->slow[node][j] = sim->slow[j][node] = by;
+        sim->slow[node][j] = sim->slow[j][node] = (int16_t)by;
     later(sim, ms, end_slow, node, 0);
 }
 
@@ -361,7 +380,7 @@ static void fault_set(struct sim *sim, struct rng *rng)
     static const int64_t low[] = {400, 2000, 1, 1}, high[] = {6000, 30000, 4, 2};
     struct host *host = pick_host(sim, rng);
     struct group *group = &sim->groups[rng_below(rng, (uint32_t)sim->n_groups)];
-    uint32_t i = rng_below(rng, (sim->faults >> FAULT_RESET & 1) != 0 ? 3 : 4);
+    uint32_t i = rng_below(rng, world_has_fault(sim, FAULT_RESET) ? 3 : 4);
     char value[24];
 
     snprintf(value, sizeof(value), "%d", (int)rng_between(rng, low[i], high[i]));
@@ -438,7 +457,7 @@ void faults_start(struct sim *sim, int64_t until)
 {
     sim->faults_until = until;
     for (int i = 0; i < FAULT_N; i++)
-        if ((sim->faults >> i & 1) != 0)
+        if (world_has_fault(sim, (enum fault_kind)i))
             later(sim, fault_pause(sim, (enum fault_kind)i), fault_strike, i, 0);
 }
 
@@ -450,7 +469,7 @@ void faults_stop(struct sim *sim)
 
 void faults_isolate(struct sim *sim, int node, bool block)
 {
-    node_set one = UINT32_C(1) << node, all = (UINT32_C(1) << sim->n_nodes) - 1;
+    node_set one = NODE_BIT(node), all = world_all(sim);
 
     cut(sim, one, all & ~one, block);
     cut(sim, all & ~one, one, block);

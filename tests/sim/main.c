@@ -253,7 +253,7 @@ static void totals_add(struct totals *totals, const struct report *report)
     if (s->n_hopeless > 0 && totals->n_excused < EXCUSED_MAX)
         totals->excused[totals->n_excused++] = report->seed;
     samples_add(&totals->settle, s->settle_ms, report->seed);
-    for (int g = 0; g < s->n_groups && g < 4; g++) {
+    for (int g = 0; g < s->n_groups; g++) {
         samples_add(&totals->detect, s->detect_ms[g], report->seed);
         samples_add(&totals->promoted, s->promoted_ms[g], report->seed);
         samples_add(&totals->agreed, s->agreed_ms[g], report->seed);
@@ -339,7 +339,7 @@ static void shrink(struct cli *cli, const char *violation)
 
     for (int i = 0; i < FAULT_N; i++) {
         changed = *cli;
-        changed.options.without |= UINT32_C(1) << i;
+        changed.options.without |= FAULT_BIT(i);
         shrink_try(cli, &changed, violation);
     }
     changed = *cli;
@@ -483,9 +483,9 @@ static void parse_seeds(struct cli *cli, const char *text)
         usage();
 }
 
-static uint32_t parse_kinds(const char *text)
+static uint64_t parse_kinds(const char *text)
 {
-    uint32_t kinds = 0;
+    uint64_t kinds = 0;
 
     while (text != NULL && *text != '\0') {
         size_t len = strcspn(text, ",");
@@ -495,7 +495,7 @@ static uint32_t parse_kinds(const char *text)
             kind++;
         if (kind == FAULT_N)
             usage();
-        kinds |= UINT32_C(1) << kind;
+        kinds |= FAULT_BIT(kind);
         text += len + (text[len] == ',');
     }
     return kinds;
@@ -565,7 +565,7 @@ int main(int argc, char **argv)
     (void)argc;
     parse(&cli, argv);
     if (cli.n_jobs < 1 || cli.n_jobs > JOBS_MAX || cli.options.n_sentinels > 9 ||
-        cli.options.n_groups > 3 || cli.options.n_servers > 4)
+        cli.options.n_groups > SIM_GROUPS_MAX || cli.options.n_servers > 4)
         usage();
     signal(SIGPIPE, SIG_IGN);
     if (cli.one) {

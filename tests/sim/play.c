@@ -22,11 +22,6 @@
  * down-after. Elections that are split again and again are the rare long ones. */
 #define L1_MS 15000
 
-static node_set all_nodes(const struct sim *sim)
-{
-    return (UINT32_C(1) << sim->n_nodes) - 1;
-}
-
 static int n_servers_of(const struct sim *sim, int group)
 {
     int n = 0;
@@ -50,7 +45,7 @@ static int n_sentinels_in(const struct sim *sim, node_set set)
 static bool knows_enough(const struct sim *sim, node_set set, const struct master *m,
                          int group, bool quiet)
 {
-    bool was_reset = !quiet && (sim->faults >> FAULT_RESET & 1) != 0;
+    bool was_reset = !quiet && world_has_fault(sim, FAULT_RESET);
 
     return (int)HASH_COUNT(m->voters) >= n_sentinels_in(sim, set) - 1 &&
            (was_reset || (int)HASH_COUNT(m->replicas) >= n_servers_of(sim, group) - 1);
@@ -121,7 +116,7 @@ static bool play_quiet(struct sim *sim)
 {
     if (!sim_run(sim, QUIET_MS))
         return false;
-    while (!everybody_is_known(sim, all_nodes(sim), true)) {
+    while (!everybody_is_known(sim, world_all(sim), true)) {
         if (sim->now > QUIET_MAX_MS) {
             world_fail(sim, "L0: not everybody is known after %d s",
                        QUIET_MAX_MS / 1000);
@@ -139,7 +134,7 @@ static bool play_quiet(struct sim *sim)
 static node_set draw_majority(struct sim *sim)
 {
     struct rng *rng = &sim->world_rng;
-    int n = n_sentinels_in(sim, all_nodes(sim)), wanted = n / 2 + 1;
+    int n = n_sentinels_in(sim, world_all(sim)), wanted = n / 2 + 1;
     node_set set = 0;
 
     for (int g = 0; g < sim->n_groups; g++)
@@ -148,12 +143,12 @@ static node_set draw_majority(struct sim *sim)
     wanted = (int)rng_between(rng, wanted, n);
     for (int i = 0; i < sim->n_nodes; i++)
         if (sim->nodes[i].redis != NULL)
-            set |= UINT32_C(1) << i;
+            set |= NODE_BIT(i);
     while (wanted > 0) {
         int i = (int)rng_below(rng, (uint32_t)sim->n_nodes);
         if (sim->nodes[i].host == NULL || (set >> i & 1) != 0)
             continue;
-        set |= UINT32_C(1) << i;
+        set |= NODE_BIT(i);
         wanted--;
     }
     return set;
@@ -214,7 +209,7 @@ static bool is_hopeless(const struct sim *sim, node_set set, int group)
  * no way to meet again: that is why RESET is to be given one by one. */
 static bool is_estranged(const struct sim *sim, node_set set, int group)
 {
-    if ((sim->faults >> FAULT_RESET & 1) == 0)
+    if (!world_has_fault(sim, FAULT_RESET))
         return false;
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
@@ -238,12 +233,12 @@ static bool is_estranged(const struct sim *sim, node_set set, int group)
  * majority, and by RESET in the middle of one. Nothing says who is right. */
 static bool is_torn(const struct sim *sim, node_set set, int group)
 {
-    static const int causes[] = {FAULT_MANUAL, FAULT_TWICE, FAULT_RESET};
+    static const enum fault_kind causes[] = {FAULT_MANUAL, FAULT_TWICE, FAULT_RESET};
     const struct master *first = NULL;
     bool has_cause = false;
 
     for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-        has_cause |= (sim->faults >> causes[i] & 1) != 0;
+        has_cause |= world_has_fault(sim, causes[i]);
     for (int i = 0; has_cause && i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
         const struct master *m = host != NULL ? host_master(host, group) : NULL;
@@ -356,15 +351,15 @@ static void kill_master(struct sim *sim, node_set *set, int group, struct death 
             continue;
         /* One that only some know is led back by those, much later. */
         if (!check_is_known(sim, *set, i, true))
-            *set &= ~(UINT32_C(1) << i);
+            *set &= ~NODE_BIT(i);
         if (!rng_chance(&sim->world_rng, 1, 3))
             continue;
         if (redis->priority == 0 || n_promotable(sim, *set, group, master) > 1) {
-            *set &= ~(UINT32_C(1) << i);
+            *set &= ~NODE_BIT(i);
             end_server(sim, i);
         }
     }
-    *set &= ~(UINT32_C(1) << master);
+    *set &= ~NODE_BIT(master);
     death->master = master;
     death->at = sim->now;
     sim->judge->odown_at[group] = -1;

@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SIM_GROUPS_MAX 50
+
 struct sim;
 
 /* Kinds of faults; a run has each switched on or off. */
@@ -51,6 +53,8 @@ enum fault_kind {
         FAULT_N
 };
 
+#define FAULT_BIT(kind) (UINT64_C(1) << (kind))
+
 const char *fault_name(enum fault_kind kind);
 
 enum sim_line {
@@ -70,7 +74,7 @@ struct sim_options {
     /* 0: drawn from the seed */
     int n_sentinels, n_groups, n_servers;
     int64_t horizon_ms; /* length of the phase in which faults happen */
-    uint32_t without;   /* 1 << fault kind: these do not happen */
+    uint64_t without;   /* FAULT_BIT(): these do not happen */
     int check_every;    /* core_check() after each n-th event; 0: only now and then */
     bool calm;          /* no chance at all: fixed delays, no faults, nothing built */
     sim_sink *sink;     /* NULL: no narration */
@@ -87,7 +91,8 @@ struct sim_statistics {
     uint32_t n_tilts, n_restarts, n_votes_withheld;
     /* from the death of the master to ..., in the last phase; -1: none */
     int n_groups;
-    int64_t promoted_ms[4], agreed_ms[4], detect_ms[4];
+    int64_t promoted_ms[SIM_GROUPS_MAX], agreed_ms[SIM_GROUPS_MAX];
+    int64_t detect_ms[SIM_GROUPS_MAX];
     uint32_t n_hopeless; /* nothing that may be promoted was left */
     uint32_t n_torn;     /* of those: one config epoch, two addresses */
     int64_t settle_ms;   /* from the healing of the majority to agreement */

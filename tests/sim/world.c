@@ -6,6 +6,7 @@
 #include "common/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Events at one instant beyond which somebody must be going round in circles. */
@@ -114,7 +115,9 @@ bool sim_run(struct sim *sim, int64_t for_ms)
 {
     int64_t until = sim->now + for_ms, instant = -1;
     uint32_t n_same = 0, n_since = 0;
-    uint32_t every = (uint32_t)sim->options.check_every;
+    /* A look at very many masters costs accordingly. */
+    int every_n = sim->options.check_every;
+    uint32_t every = (uint32_t)(sim->n_groups > 3 ? every_n * sim->n_groups : every_n);
 
     while (!sim->failed && world_run_next(sim, until)) {
         n_same = sim->now == instant ? n_same + 1 : 0;
@@ -135,8 +138,25 @@ bool sim_run(struct sim *sim, int64_t for_ms)
 
 /* ---------------------------------------------------------------- machines ------- */
 
+bool world_has_fault(const struct sim *sim, enum fault_kind kind)
+{
+    return (sim->faults & FAULT_BIT(kind)) != 0;
+}
+
+node_set world_all(const struct sim *sim)
+{
+    return sim->n_nodes < SIM_NODES_MAX ? NODE_BIT(sim->n_nodes) - 1 : ~(node_set)0;
+}
+
 int world_node_at(const struct sim *sim, const char *ip, int64_t port)
 {
+    /* Most addresses end in the number of the machine (redis.c, host.c). */
+    const char *dot = strrchr(ip, '.');
+    int guess = dot != NULL ? (int)strtol(dot + 1, NULL, 10) - 1 : -1;
+
+    if (guess >= 0 && guess < sim->n_nodes && sim->nodes[guess].port == port &&
+        strcmp(sim->nodes[guess].ip, ip) == 0)
+        return guess;
     for (int i = 0; i < sim->n_nodes; i++)
         if (sim->nodes[i].port == port && strcmp(sim->nodes[i].ip, ip) == 0)
             return i;
@@ -313,6 +333,17 @@ int64_t sim_now(const struct sim *sim)
 
 /* -------------------------------------------------------------- life cycle ------- */
 
+/* The stream of chance of a kind of fault: by its name, not by its place in the list.
+ */
+static uint64_t stream_of(const char *name)
+{
+    uint64_t stream = 5381;
+
+    while (*name != '\0')
+        stream = stream * 33 + (unsigned char)*name++;
+    return stream;
+}
+
 struct sim *sim_new(const struct sim_options *options)
 {
     struct sim *sim = mem_zalloc(sizeof(*sim));
@@ -323,7 +354,7 @@ struct sim *sim_new(const struct sim_options *options)
     rng_seed(&sim->net_rng, options->seed, 2);
     rng_seed(&sim->world_rng, options->seed, 3);
     for (int i = 0; i < FAULT_N; i++)
-        rng_seed(&sim->fault_rng[i], options->seed, 100 + (uint64_t)i);
+        rng_seed(&sim->fault_rng[i], options->seed, stream_of(fault_names[i]));
     sim->judge = check_new(sim);
     sim->stats.settle_ms = -1;
     if (!options->calm) {

@@ -16,9 +16,12 @@
 #include "tests/lib/reply.h"
 #include "tests/sim/sim.h"
 
-#define SIM_GROUPS_MAX 4
-#define SIM_NODES_MAX 32
+#define SIM_NODES_MAX 128
 #define SIM_HELLO "__sentinel__:hello"
+
+/* Which machines, as bits of node ids. */
+__extension__ typedef unsigned __int128 node_set;
+#define NODE_BIT(node) ((node_set)1 << (node))
 
 /* ------------------------------------------------------------ queue (world.c) ---- */
 
@@ -70,6 +73,8 @@ struct machine {
     struct host *host;
 };
 
+bool world_has_fault(const struct sim *sim, enum fault_kind kind);
+node_set world_all(const struct sim *sim); /* every machine */
 int world_node_at(const struct sim *sim, const char *ip, int64_t port); /* or -1 */
 struct machine *world_node_named(struct sim *sim, const char *name);
 void world_freeze(struct sim *sim, int node);
@@ -334,9 +339,6 @@ void host_jobs_forget(struct host *host);
 
 /* ------------------------------------------------------- judges (check*.c) ------- */
 
-/* Which machines, as bits of node ids. */
-typedef uint32_t node_set;
-
 struct judge;
 struct judge *check_new(struct sim *sim);
 void check_free(struct judge *judge);
@@ -377,7 +379,7 @@ struct group {
     int64_t down_after_ms, failover_timeout_ms, parallel_syncs, reboot_ms;
     char password[32];
     bool scripts;
-    bool was_reset; /* SENTINEL RESET or manual actions that may cost votes */
+    struct rng rng; /* for what is drawn about it when it is built */
 };
 
 struct sim {
@@ -400,9 +402,9 @@ struct sim {
     uint8_t blocked[SIM_NODES_MAX][SIM_NODES_MAX];
     int16_t latency[SIM_NODES_MAX][SIM_NODES_MAX];
     int16_t jitter;
-    int64_t slow[SIM_NODES_MAX][SIM_NODES_MAX]; /* added */
+    int16_t slow[SIM_NODES_MAX][SIM_NODES_MAX]; /* added */
 
-    uint32_t faults; /* 1 << kind */
+    uint64_t faults; /* FAULT_BIT() */
     int64_t fault_mean_ms;
     int64_t faults_until;
     uint32_t fault_round;
