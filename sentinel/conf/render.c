@@ -191,6 +191,7 @@ static void render_want_master(struct wants *wants, const struct master *master)
     wants_text(wants, SLINE_AUTH_PASS, master->auth_pass);
     wants_text(wants, SLINE_AUTH_USER, master->auth_user);
     wants_int(wants, SLINE_REBOOT_DOWN_AFTER, master->reboot_down_after_ms, 0);
+    wants_int(wants, SLINE_FORGET_REPLICA, master->forget_replica_ms, 0);
     wants_int(wants, SLINE_CONFIG_EPOCH, (int64_t)master->config_epoch, -1);
     wants_int(wants, SLINE_LEADER_EPOCH, (int64_t)master->leader_epoch, -1);
     render_want_nodes(wants, master);

@@ -42,6 +42,7 @@ static const struct sline_rule sline_rules[] = {
            REBOOT_DOWN_AFTER),
     MASTER("primary-reboot-down-after-period", REBOOT_DOWN_AFTER, NUMBER,
            REBOOT_DOWN_AFTER),
+    MASTER("forget-replica-after", FORGET_REPLICA, NUMBER, FORGET_REPLICA),
     MASTER("config-epoch", CONFIG_EPOCH, EPOCH, CONFIG_EPOCH),
     MASTER("leader-epoch", LEADER_EPOCH, EPOCH, LEADER_EPOCH),
     {"known-replica", SLINE_KNOWN_REPLICA, SLINE_TYPE_OTHER, CORE_OPT_N, 3, 3, true},
@@ -271,7 +272,9 @@ static int statement_apply_number(struct conf *conf, struct core *core,
 
     if (st->rule->type == SLINE_TYPE_TIME && number <= 0)
         return error_set(err, ERR_RANGE, "negative or zero time parameter.");
-    if (st->rule->kind == SLINE_REBOOT_DOWN_AFTER && number < 0)
+    if ((st->rule->kind == SLINE_REBOOT_DOWN_AFTER ||
+         st->rule->kind == SLINE_FORGET_REPLICA) &&
+        number < 0)
         return error_set(err, ERR_RANGE, "negative time parameter.");
     if (st->rule->kind == SLINE_ANNOUNCE_PORT && (number < 0 || number > 65535)) {
         conf_note(conf, LOG_LVL_WARNING,

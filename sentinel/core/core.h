@@ -48,6 +48,7 @@ enum core_option {
     CORE_OPT_AUTH_PASS,           /* text */
     CORE_OPT_AUTH_USER,           /* text */
     CORE_OPT_RENAME_COMMAND,      /* text = old name, text2 = new name */
+    CORE_OPT_FORGET_REPLICA,      /* number, ms, >= 0; forget-replica-after, 0: never */
     /* of one master, only in the file */
     CORE_OPT_CONFIG_EPOCH,
     CORE_OPT_LEADER_EPOCH,
@@ -119,6 +120,8 @@ enum core_request_type {
     CORE_RQ_RESET,    /* text = pattern; answered INT */
     CORE_RQ_MONITOR,  /* name, host, port, number = quorum; answered once saved */
     CORE_RQ_REMOVE,   /* name; answered once saved */
+    CORE_RQ_FORGET,   /* name, and host, port of a replica or text = run id of a
+                       * sentinel; answered once saved */
     CORE_RQ_SET,      /* name, settings; answered once saved. A non-NULL text is the
                        * error to answer instead: the caller found it behind the
                        * settings given here, which are applied all the same */

@@ -48,6 +48,7 @@ static void node_becomes_down(struct core *core, struct node *node)
     node->s_down_at = core->now;
     node->link->n_down++;
     if (!node_is_master(node)) {
+        node_arm_forget(core, node);
         failover_input(core, master, FI_REPLICA_MOVED, node);
         return;
     }

@@ -187,6 +187,7 @@ static void info_apply_replicas(struct core *core, struct node *node,
 {
     if (!node_is_master(node))
         return;
+    node->lists_all = info->n_replicas < INFO_REPLICAS_MAX;
     for (size_t i = 0; i < info->n_replicas; i++) {
         const struct info_replica *r = &info->replicas[i];
         char host[ADDR_HOST_MAX + 1];
@@ -201,11 +202,14 @@ static void info_apply_replicas(struct core *core, struct node *node,
                       node->master->name);
             continue;
         }
-        if (node_find(node->master, &addr) == NULL) {
-            struct node *replica = node_add_replica(core, node->master, &addr);
+        struct node *replica = node_find(node->master, &addr);
+        if (replica == NULL) {
+            replica = node_add_replica(core, node->master, &addr);
             if (replica != NULL)
                 emit_node(core, LOG_LVL_NOTICE, "+slave", replica, NULL);
         }
+        if (replica != NULL)
+            replica->listed_at = core->now;
         addr_release(&addr);
     }
 }

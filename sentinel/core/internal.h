@@ -173,6 +173,12 @@ struct node *node_find(const struct master *master, const struct addr *addr);
 struct node *node_add_replica(struct core *core, struct master *master,
                               const struct addr *addr);
 void node_rename(struct node *node); /* name from its address */
+/* Removes a replica that no failover is promoting. */
+void node_forget(struct core *core, struct node *replica);
+/* It has become sdown, or forget-replica-after has changed: when is it to be forgotten?
+ */
+void node_arm_forget(struct core *core, struct node *node);
+void node_on_forget_timer(struct core *core, struct node *node);
 /* The address that the name of |node| stands for is known, or new: replicas that are at
  * the master's own address are none, and are dropped. True if |node| is gone. */
 bool node_drop_twins(struct core *core, struct node *node);

@@ -46,12 +46,14 @@ struct node *node_new(struct core *core, struct master *master, const struct add
     node->info_due_at = core->now;
     node->priority = 100;
     node->announced = true;
+    node->listed_at = CORE_NEVER;
     node->hello_due_at = core->now + core_number(core, CORE_OPT_PUBLISH_PERIOD);
     if (master->current == NULL)
         master->current = node;
     node_init_facts(core, node);
     timer_init(&node->timer, TIMER_NODE, node);
     timer_init(&node->down_timer, TIMER_NODE_DOWN, node);
+    timer_init(&node->forget_timer, TIMER_NODE_FORGET, node);
     link_refresh(core, node->link);
     if (core->started) {
         link_reset(core, node->link);
@@ -65,6 +67,7 @@ void node_free(struct core *core, struct node *node)
 {
     timer_disarm(core, &node->timer);
     timer_disarm(core, &node->down_timer);
+    timer_disarm(core, &node->forget_timer);
     link_free(core, node->link);
     addr_release(&node->addr);
     buf_release(&node->info_text);
@@ -220,6 +223,17 @@ struct node *node_add_replica(struct core *core, struct master *master,
     return node;
 }
 
+void node_forget(struct core *core, struct node *replica)
+{
+    struct master *master = replica->master;
+
+    ASSERT(master->failover.promoted != replica);
+    HASH_DEL(master->replicas, replica);
+    node_free(core, replica);
+    durable_touch(core, master);
+    master_rearm(core, master);
+}
+
 static void node_drop(struct core *core, struct node *node)
 {
     struct master *master = node->master;
@@ -228,10 +242,7 @@ static void node_drop(struct core *core, struct node *node)
               master->name);
     if (master->failover.promoted == node)
         failover_reset(core, master);
-    HASH_DEL(master->replicas, node);
-    node_free(core, node);
-    durable_touch(core, master);
-    master_rearm(core, master);
+    node_forget(core, node);
 }
 
 bool node_drop_twins(struct core *core, struct node *node)
@@ -251,4 +262,43 @@ bool node_drop_twins(struct core *core, struct node *node)
             node_drop(core, replica);
     }
     return false;
+}
+
+/* ------------------------------------------------------------------ ghosts ------- */
+
+void node_arm_forget(struct core *core, struct node *node)
+{
+    int64_t after = node->master->forget_replica_ms;
+    int64_t at = CORE_NEVER;
+
+    if (after > 0 && node->s_down && !node_is_master(node))
+        at = time_after(node->s_down_at, after);
+    timer_arm(core, &node->forget_timer, at);
+}
+
+/* Nobody needs it: the master is healthy, has said so after the replica went down, and
+ * does not list it. While anything is in motion all are kept. */
+static bool node_is_ghost(const struct core *core, const struct node *node)
+{
+    const struct master *master = node->master;
+    const struct node *current = master->current;
+
+    return !core->tilt && !failover_in_progress(master) &&
+           master_looks_sane(core, master) && current->lists_all &&
+           current->info_at > node->s_down_at && node->listed_at != current->info_at;
+}
+
+void node_on_forget_timer(struct core *core, struct node *node)
+{
+    if (!node->s_down || node_is_master(node) || node->master->forget_replica_ms == 0)
+        return;
+    if (!node_is_ghost(core, node)) {
+        timer_arm(core, &node->forget_timer,
+                  core->now + core_number(core, CORE_OPT_INFO_PERIOD));
+        return;
+    }
+    emit_node(core, LOG_LVL_WARNING, "-slave", node,
+              "#down for %" PRId64 " s and not listed by the master",
+              (core->now - node->s_down_at) / 1000);
+    node_forget(core, node);
 }

@@ -81,6 +81,58 @@ static void request_remove(struct core *core, const struct core_request *rq)
     durable_hold_ok(core, rq->client);
 }
 
+/* The replica at |rq|'s address; NULL, and the reason in |error|. */
+static struct node *forget_find_replica(struct master *master,
+                                        const struct core_request *rq,
+                                        const char **error)
+{
+    struct node *node = master->replicas;
+
+    while (node != NULL && !addr_is(&node->addr, rq->host, rq->port))
+        node = node->hh.next;
+    if (node != NULL && master->failover.promoted == node)
+        *error = "INPROG Failover in progress, that replica is being promoted";
+    else if (node == NULL && addr_is(&master->current->addr, rq->host, rq->port))
+        *error = "That is the current master, not a replica";
+    else if (node == NULL)
+        *error = "No such replica with that address";
+    return *error == NULL ? node : NULL;
+}
+
+/* Removes one entry here. What is alive comes back: a replica with the next INFO of the
+ * master that lists it, a sentinel with its next hello. */
+static void request_forget(struct core *core, const struct core_request *rq)
+{
+    struct master *master = core_master_by_name(core, rq->name);
+    const char *error = NULL;
+
+    if (master == NULL) {
+        error = NO_SUCH_MASTER;
+    } else if (rq->text == NULL) {
+        struct node *node = forget_find_replica(master, rq, &error);
+        if (node != NULL) {
+            emit_node(core, LOG_LVL_WARNING, "-slave", node, "#on request");
+            node_forget(core, node);
+        }
+    } else {
+        struct voter *voter = voter_find(master, rq->text);
+        if (voter == NULL) {
+            error = "No such sentinel with that run ID";
+        } else if (failover_in_progress(master)) {
+            error = "INPROG Failover in progress, the votes are being counted";
+        } else {
+            emit_voter(core, LOG_LVL_WARNING, "-sentinel", voter, "#on request");
+            voter_free(core, voter);
+            durable_touch(core, master);
+            detect_master(core, master);
+        }
+    }
+    if (error != NULL)
+        emit_answer_error(core, rq->client, error);
+    else
+        durable_hold_ok(core, rq->client);
+}
+
 /* What +set shows of a value: never a password. */
 static void emit_set(struct core *core, struct master *master,
                      const struct core_setting *s)
@@ -185,6 +237,9 @@ void request_handle(struct core *core, const struct core_request *rq)
         break;
     case CORE_RQ_REMOVE:
         request_remove(core, rq);
+        break;
+    case CORE_RQ_FORGET:
+        request_forget(core, rq);
         break;
     case CORE_RQ_SET:
         request_set(core, rq);

@@ -118,6 +118,11 @@ static int apply_of_master(struct core *core, struct master *master,
     case CORE_OPT_REBOOT_DOWN_AFTER:
         master->reboot_down_after_ms = s->number;
         break;
+    case CORE_OPT_FORGET_REPLICA:
+        master->forget_replica_ms = s->number;
+        for (struct node *n = master->replicas; n != NULL; n = n->hh.next)
+            node_arm_forget(core, n);
+        break;
     case CORE_OPT_NOTIFICATION_SCRIPT:
         mem_replace(&master->notification_script, s->text);
         break;

@@ -17,15 +17,16 @@
 #include "sentinel/core/core.h"
 
 enum timer_kind {
-    TIMER_PULSE,      /* program: notices stalls, every CORE_PULSE_MS */
-    TIMER_PERSIST,    /* program: retry of a failed save */
-    TIMER_LINK,       /* link: dial, PING, stale checks */
-    TIMER_NODE,       /* node: INFO, hello, reconfiguration deadlines */
-    TIMER_NODE_DOWN,  /* node: the earliest moment it can become sdown */
-    TIMER_VOTER_DOWN, /* voter: the same for a peer as seen by one master */
-    TIMER_PEER_HELLO, /* peer: the next batch of hellos */
-    TIMER_MASTER,     /* master: ask round, election and failover deadlines, retry */
-    TIMER_JOB,        /* job: kill or retry */
+    TIMER_PULSE,       /* program: notices stalls, every CORE_PULSE_MS */
+    TIMER_PERSIST,     /* program: retry of a failed save */
+    TIMER_LINK,        /* link: dial, PING, stale checks */
+    TIMER_NODE,        /* node: INFO, hello, reconfiguration deadlines */
+    TIMER_NODE_DOWN,   /* node: the earliest moment it can become sdown */
+    TIMER_NODE_FORGET, /* replica: it has been sdown for forget-replica-after */
+    TIMER_VOTER_DOWN,  /* voter: the same for a peer as seen by one master */
+    TIMER_PEER_HELLO,  /* peer: the next batch of hellos */
+    TIMER_MASTER,      /* master: ask round, election and failover deadlines, retry */
+    TIMER_JOB,         /* job: kill or retry */
 };
 
 struct timer {
@@ -97,6 +98,8 @@ struct node {
     uint64_t offset;
     bool announced;
     int64_t conf_changed_at; /* role replica and its master: since when */
+    int64_t listed_at; /* of a replica: the last INFO of the master that listed it */
+    bool lists_all;    /* of a master: its last INFO had room for all its replicas */
 
     bool s_down;
     int64_t s_down_at; /* last entry; CORE_NEVER if never */
@@ -113,7 +116,7 @@ struct node {
     int64_t reconf_sent_at;
     int64_t info_wait_ms; /* fast INFO while something is awaited; 0: no */
 
-    struct timer timer, down_timer;
+    struct timer timer, down_timer, forget_timer;
     UT_hash_handle hh;
 };
 
@@ -193,6 +196,7 @@ struct master {
     struct voter *voters;  /* uthash by run id */
     int64_t quorum, parallel_syncs;
     int64_t down_after_ms, failover_timeout_ms, reboot_down_after_ms;
+    int64_t forget_replica_ms; /* 0: replicas are never forgotten by themselves */
     char *notification_script, *reconfig_script, *auth_pass, *auth_user;
     struct renamed *renames; /* in the order given */
     uint64_t config_epoch;

@@ -52,6 +52,9 @@ static void timer_run(struct core *core, struct timer *timer)
     case TIMER_NODE_DOWN:
         detect_node(core, timer->owner);
         break;
+    case TIMER_NODE_FORGET:
+        node_on_forget_timer(core, timer->owner);
+        break;
     case TIMER_VOTER_DOWN:
         detect_voter(core, timer->owner);
         break;

@@ -3,6 +3,7 @@
  * (cmd_sentinel_set.c). Questions are answered from the core's data at once; changes
  * and votes are posted to it.
  */
+#include "common/addr.h"
 #include "common/args.h"
 #include "common/hash.h"
 #include "common/mem.h"
@@ -306,6 +307,58 @@ void cmd_sentinel_remove(struct session *session, const struct resp_arg *argv,
     (void)argc;
     if (master != NULL)
         cmd_sentinel_post_name(session, CORE_RQ_REMOVE, master->name);
+}
+
+/* "host:port", "[::1]:6379" or "::1:6379" into |host| (of ADDR_HOST_MAX + 1 bytes) and
+ * |port|; false if it is nothing of the kind. */
+static bool cmd_sentinel_split_addr(const struct resp_arg *arg, char *host,
+                                    int64_t *port)
+{
+    const char *colon = arg_is_text(arg) ? strrchr(arg->str, ':') : NULL;
+    const char *from = arg->str;
+
+    if (colon == NULL)
+        return false;
+    size_t len = (size_t)(colon - from);
+    if (len >= 2 && from[0] == '[' && colon[-1] == ']') {
+        from++;
+        len -= 2;
+    }
+    if (len == 0 || len > ADDR_HOST_MAX)
+        return false;
+    memcpy(host, from, len);
+    host[len] = '\0';
+    return args_int(colon + 1, strlen(colon + 1), port) && *port > 0 &&
+           *port <= UINT16_MAX;
+}
+
+void cmd_sentinel_forget(struct session *session, const struct resp_arg *argv,
+                         size_t argc)
+{
+    const struct master *master = cmd_sentinel_master_arg(session, &argv[2]);
+    char host[ADDR_HOST_MAX + 1];
+    struct core_request request = {.type = CORE_RQ_FORGET};
+
+    (void)argc;
+    if (master == NULL)
+        return;
+    request.name = master->name;
+    if (arg_is(&argv[3], "sentinel")) {
+        request.text = argv[4].str;
+        request.text_len = argv[4].len;
+    } else if (!arg_is(&argv[3], "replica") && !arg_is(&argv[3], "slave")) {
+        session_error(session,
+                      "ERR SENTINEL FORGET takes REPLICA or SENTINEL, not '%s'",
+                      argv[3].str);
+        return;
+    } else if (!cmd_sentinel_split_addr(&argv[4], host, &request.port)) {
+        session_error(session, "ERR Invalid address '%s', it must be <host>:<port>",
+                      argv[4].str);
+        return;
+    } else {
+        request.host = host;
+    }
+    session_post(session, &request);
 }
 
 void cmd_sentinel_reset(struct session *session, const struct resp_arg *argv,

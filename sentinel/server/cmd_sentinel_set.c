@@ -62,6 +62,7 @@ static const struct cmd_sentinel_set_option {
     {"rename-command", CORE_OPT_RENAME_COMMAND, SET_TWO_NAMES},
     {"master-reboot-down-after-period", CORE_OPT_REBOOT_DOWN_AFTER, SET_MS_OR_0},
     {"primary-reboot-down-after-period", CORE_OPT_REBOOT_DOWN_AFTER, SET_MS_OR_0},
+    {"forget-replica-after", CORE_OPT_FORGET_REPLICA, SET_MS_OR_0},
     {NULL, CORE_OPT_N, SET_TEXT},
 };
 

@@ -105,6 +105,7 @@ static const struct command command_sentinel[] = {
     SENTINEL("debug", -2, cmd_sentinel_set_debug),
     SENTINEL("failover", 3, cmd_sentinel_failover),
     SENTINEL("flushconfig", 2, cmd_sentinel_flushconfig),
+    SENTINEL("forget", 5, cmd_sentinel_forget),
     SENTINEL("get-primary-addr-by-name", 3, cmd_sentinel_get_master_addr),
     {"sentinel|help", 2, CMD_LOADING | CMD_STALE, CAT_SLOW, help_sentinel, NULL},
     SENTINEL("info-cache", -3, cmd_sentinel_info_cache),

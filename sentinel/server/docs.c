@@ -110,6 +110,8 @@ static const struct doc doc_table[] = {
      "Replaces a master by a replica", "master-name"},
     {"sentinel|flushconfig", "2.8.4", "O(N), N being the size of the file",
      "Saves configuration and state", NULL},
+    {"sentinel|forget", "7.0.0", "O(N), N being the number of replicas",
+     "Forgets one replica or one other sentinel of a master", "master-name kind name"},
     {"sentinel|get-master-addr-by-name", "2.8.4", "O(1)",
      "Returns the address of a master", "master-name"},
     {"sentinel|get-primary-addr-by-name", "2.8.4", "O(1)",

@@ -271,10 +271,11 @@ command_fn cmd_command_all, cmd_command_count, cmd_command_docs, cmd_command_get
 command_fn pubsub_psubscribe, pubsub_publish, pubsub_punsubscribe, pubsub_subscribe,
     pubsub_unsubscribe;
 command_fn cmd_sentinel_ckquorum, cmd_sentinel_failover, cmd_sentinel_flushconfig,
-    cmd_sentinel_get_master_addr, cmd_sentinel_info_cache, cmd_sentinel_is_master_down,
-    cmd_sentinel_master, cmd_sentinel_masters, cmd_sentinel_myid,
-    cmd_sentinel_pending_scripts, cmd_sentinel_remove, cmd_sentinel_replicas,
-    cmd_sentinel_reset, cmd_sentinel_sentinels, cmd_sentinel_simulate_failure;
+    cmd_sentinel_forget, cmd_sentinel_get_master_addr, cmd_sentinel_info_cache,
+    cmd_sentinel_is_master_down, cmd_sentinel_master, cmd_sentinel_masters,
+    cmd_sentinel_myid, cmd_sentinel_pending_scripts, cmd_sentinel_remove,
+    cmd_sentinel_replicas, cmd_sentinel_reset, cmd_sentinel_sentinels,
+    cmd_sentinel_simulate_failure;
 command_fn cmd_sentinel_set, cmd_sentinel_set_config, cmd_sentinel_set_debug,
     cmd_sentinel_set_monitor;
 

@@ -217,11 +217,10 @@ static void do_stray(struct bench *bench, struct input *input)
 /* -------------------------------------------------------------------- requests ---- */
 
 static const enum core_option set_options[] = {
-    CORE_OPT_DOWN_AFTER,          CORE_OPT_FAILOVER_TIMEOUT,
-    CORE_OPT_PARALLEL_SYNCS,      CORE_OPT_QUORUM,
-    CORE_OPT_REBOOT_DOWN_AFTER,   CORE_OPT_AUTH_PASS,
-    CORE_OPT_NOTIFICATION_SCRIPT, CORE_OPT_RECONFIG_SCRIPT,
-    CORE_OPT_AUTH_USER,           CORE_OPT_RENAME_COMMAND,
+    CORE_OPT_DOWN_AFTER, CORE_OPT_FAILOVER_TIMEOUT,    CORE_OPT_PARALLEL_SYNCS,
+    CORE_OPT_QUORUM,     CORE_OPT_REBOOT_DOWN_AFTER,   CORE_OPT_FORGET_REPLICA,
+    CORE_OPT_AUTH_PASS,  CORE_OPT_NOTIFICATION_SCRIPT, CORE_OPT_RECONFIG_SCRIPT,
+    CORE_OPT_AUTH_USER,  CORE_OPT_RENAME_COMMAND,
 };
 static const enum core_option config_options[] = {
     CORE_OPT_RESOLVE_HOSTNAMES, CORE_OPT_ANNOUNCE_HOSTNAMES, CORE_OPT_ANNOUNCE_IP,
@@ -274,7 +273,7 @@ static void do_set(struct bench *bench, struct input *input)
     request.n_settings = 1 + input_below(input, 3);
     for (size_t i = 0; i < request.n_settings; i++) {
         if (request.type == CORE_RQ_SET)
-            settings[i].option = set_options[input_below(input, 10)];
+            settings[i].option = set_options[input_below(input, 11)];
         else if (request.type == CORE_RQ_CONFIG)
             settings[i].option = config_options[input_below(input, 6)];
         else
@@ -289,10 +288,11 @@ static void do_set(struct bench *bench, struct input *input)
 static void do_request(struct bench *bench, struct input *input)
 {
     static const enum core_request_type types[] = {
-        CORE_RQ_VOTE,    CORE_RQ_FAILOVER, CORE_RQ_RESET,    CORE_RQ_FAILOVER,
-        CORE_RQ_MONITOR, CORE_RQ_REMOVE,   CORE_RQ_SIMULATE, CORE_RQ_FLUSH,
+        CORE_RQ_VOTE,     CORE_RQ_FAILOVER, CORE_RQ_RESET,
+        CORE_RQ_FAILOVER, CORE_RQ_MONITOR,  CORE_RQ_REMOVE,
+        CORE_RQ_SIMULATE, CORE_RQ_FLUSH,    CORE_RQ_FORGET,
     };
-    struct core_request request = {.type = types[input_below(input, 8)]};
+    struct core_request request = {.type = types[input_below(input, 9)]};
 
     request.name = request.text = choose_name(input);
     request.text_len = strlen(request.text);
@@ -303,6 +303,11 @@ static void do_request(struct bench *bench, struct input *input)
         request.epoch = choose_epoch(bench, input);
         request.text = choose_run_id(bench, input);
         request.text_len = strlen(request.text);
+        break;
+    case CORE_RQ_FORGET:
+        request.host = choose_host(input);
+        request.port = choose_port(input);
+        request.text = input_below(input, 2) != 0 ? choose_run_id(bench, input) : NULL;
         break;
     case CORE_RQ_MONITOR:
         request.host = choose_host(input);

@@ -261,6 +261,8 @@ void redis_crash(struct redis *redis)
         world_entry_free(sim, entry);
     }
     redis->machine->waiting_tail = &redis->machine->waiting;
+    if (!redis->machine->off) /* its master is told, and lists it no more */
+        redis_link_set(redis, REPL_NONE);
     redis_refresh_all(sim);
 }
 

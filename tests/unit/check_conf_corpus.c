@@ -447,6 +447,9 @@ static const struct row departures[] = {
     {"server-cpulist 0-3\nlocale-collate \"\"", 0, NULL},
     {"availability-zone a\nevents-per-io-thread 2", 0, NULL},
     {M "sentinel primary-reboot-down-after-period m 5", 0, NULL},
+    {M "sentinel forget-replica-after m 5", 0, NULL},
+    {M "sentinel forget-replica-after m 0", 0, NULL},
+    {M "sentinel forget-replica-after m -1", 2, "negative time parameter."},
     /* whoever reads these checks them */
     {"rename-command GET \"\"", 0, NULL},
     {"user alice foo", 0, NULL},

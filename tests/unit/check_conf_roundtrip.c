@@ -69,8 +69,8 @@ static void random_settings(struct rng *rng, struct core *core, const char *name
                                              CORE_OPT_RECONFIG_SCRIPT,
                                              CORE_OPT_AUTH_PASS, CORE_OPT_AUTH_USER};
     static const enum core_option numbers[] = {
-        CORE_OPT_DOWN_AFTER, CORE_OPT_FAILOVER_TIMEOUT, CORE_OPT_PARALLEL_SYNCS,
-        CORE_OPT_QUORUM, CORE_OPT_REBOOT_DOWN_AFTER};
+        CORE_OPT_DOWN_AFTER, CORE_OPT_FAILOVER_TIMEOUT,  CORE_OPT_PARALLEL_SYNCS,
+        CORE_OPT_QUORUM,     CORE_OPT_REBOOT_DOWN_AFTER, CORE_OPT_FORGET_REPLICA};
     char a[40], b[40];
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -161,6 +161,7 @@ static void same_master(const struct master *a, const struct master *b)
     ck_assert_int_eq(a->down_after_ms, b->down_after_ms);
     ck_assert_int_eq(a->failover_timeout_ms, b->failover_timeout_ms);
     ck_assert_int_eq(a->reboot_down_after_ms, b->reboot_down_after_ms);
+    ck_assert_int_eq(a->forget_replica_ms, b->forget_replica_ms);
     same_text(a->notification_script, b->notification_script);
     same_text(a->reconfig_script, b->reconfig_script);
     same_text(a->auth_pass, b->auth_pass);

@@ -89,6 +89,7 @@ static const char *const words[] = {
     "reset",
     "failover",
     "flushconfig",
+    "forget",
     "info-cache",
     "pending-scripts",
     "simulate-failure",

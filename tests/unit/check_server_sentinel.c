@@ -499,6 +499,57 @@ START_TEST(test_changes_race)
 }
 END_TEST
 
+START_TEST(test_forget)
+{
+    EXPECT("SENTINEL FORGET m1 REPLICA 10.0.0.9:6379\r\n",
+           "-ERR No such replica with that address\r\n");
+    EXPECT("SENTINEL FORGET m1 REPLICA 10.0.0.1:6379\r\n",
+           "-ERR That is the current master, not a replica\r\n");
+    EXPECT("SENTINEL FORGET m1 SENTINEL " RUN_ID "\r\n",
+           "-ERR No such sentinel with that run ID\r\n");
+    EXPECT("SENTINEL FORGET nobody SENTINEL " PEER1 "\r\n", NO_MASTER);
+    EXPECT("SENTINEL FORGET m1 PEER " PEER1 "\r\n",
+           "-ERR SENTINEL FORGET takes REPLICA or SENTINEL, not 'PEER'\r\n");
+    static const char *const bad[] = {
+        "10.0.0.2",   ":6379",          "10.0.0.2:", "10.0.0.2:x",
+        "10.0.0.2:0", "10.0.0.2:65536", "[]:1",      ""};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char command[80], reply[100];
+        snprintf(command, sizeof(command), "SENTINEL FORGET m1 REPLICA \"%s\"\r\n",
+                 bad[i]);
+        snprintf(reply, sizeof(reply),
+                 "-ERR Invalid address '%s', it must be <host>:<port>\r\n", bad[i]);
+        EXPECT(command, reply);
+    }
+    EXPECT("SENTINEL FORGET m1 REPLICA\r\n",
+           "-ERR wrong number of arguments for 'sentinel|forget' command\r\n");
+    /* Answered when it is saved, and not before. */
+    EXPECT("SENTINEL FORGET m1 slave 10.0.0.2:6379\r\n", "+OK\r\n");
+    ck_assert_uint_eq(HASH_COUNT(master_of("m1")->replicas), 1);
+    clients.is_disk_bad = true;
+    EXPECT("SENTINEL FORGET m1 SENTINEL " PEER1 "\r\n",
+           "-ERR Failed to save config file. Check server logs.\r\n");
+    ck_assert_uint_eq(HASH_COUNT(master_of("m1")->voters), 1);
+    ck_assert_uint_eq(HASH_COUNT(master_of("m2")->voters), 1);
+}
+END_TEST
+
+START_TEST(test_forget_ipv6)
+{
+    teardown();
+    clients_init(&clients, "monitor m1 10.0.0.1 6379 2\n"
+                           "replica m1 ::1 6379\n"
+                           "replica m1 fd00::2 6379\n");
+    clients_start(&clients);
+    session = clients_open(&clients);
+    EXPECT("SENTINEL FORGET m1 REPLICA [::1]:6379\r\n", "+OK\r\n");
+    EXPECT("SENTINEL FORGET m1 REPLICA fd00::3:6379\r\n",
+           "-ERR No such replica with that address\r\n");
+    EXPECT("SENTINEL FORGET m1 REPLICA fd00:0::2:6379\r\n", "+OK\r\n");
+    ck_assert_uint_eq(HASH_COUNT(master_of("m1")->replicas), 0);
+}
+END_TEST
+
 START_TEST(test_flushconfig)
 {
     EXPECT("SENTINEL FLUSHCONFIG\r\n", "+OK\r\n");
@@ -567,6 +618,8 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_failover);
     tcase_add_test(tcase, test_remove);
     tcase_add_test(tcase, test_changes_race);
+    tcase_add_test(tcase, test_forget);
+    tcase_add_test(tcase, test_forget_ipv6);
     tcase_add_test(tcase, test_flushconfig);
     tcase_add_test(tcase, test_simulate_failure);
     tcase_add_test(tcase, test_publish_takes_hellos_only);

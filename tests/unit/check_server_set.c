@@ -48,12 +48,14 @@ START_TEST(test_set_every_option)
     SET("auth-pass \"p w\" auth-user u", "+OK\r\n");
     SET("master-reboot-down-after-period 0", "+OK\r\n");
     SET("primary-reboot-down-after-period 7", "+OK\r\n");
+    SET("forget-replica-after 3600000", "+OK\r\n");
     SET("rename-command config guarded", "+OK\r\n");
     ck_assert_int_eq(m1->down_after_ms, 1);
     ck_assert_int_eq(m1->failover_timeout_ms, 2);
     ck_assert_int_eq(m1->parallel_syncs, 3);
     ck_assert_int_eq(m1->quorum, 4);
     ck_assert_int_eq(m1->reboot_down_after_ms, 7);
+    ck_assert_int_eq(m1->forget_replica_ms, 3600000);
     ck_assert_str_eq(m1->auth_pass, "p w");
     ck_assert_str_eq(m1->auth_user, "u");
     ck_assert_str_eq(m1->renames->from, "config");
