@@ -3,7 +3,7 @@
 CC ?= gcc
 BUILD ?= build
 PREFIX ?= /usr/local
-PKGS = libuv hiredis inih libcrypto
+PKGS = libuv hiredis inih libssl libcrypto
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 CHECK_CFLAGS = $(shell pkg-config --cflags check 2>/dev/null)

@@ -263,9 +263,11 @@ static void main_set_title(const struct program *program)
 
 static void main_serve(struct program *program, struct runtime *rt)
 {
+    const struct conf_options *options = conf_options(program->conf);
+
     log_line(LOG_LVL_NOTICE, "monotonic clock: POSIX clock_gettime");
     log_line(LOG_LVL_NOTICE, "Running mode=sentinel, port=%d.",
-             conf_options(program->conf)->port);
+             options->port != 0 ? options->port : options->tls_port);
     daemon_check_directory(program->cmdline.conf_path);
     daemon_notify(program->supervised, "STATUS=Ready to accept connections\nREADY=1\n");
     runtime_run(rt);

@@ -42,6 +42,8 @@ void conf_error_print_at(const struct conf_error *error, const char *file,
  * conf and last as long as it does; "" means unset. */
 struct conf_options {
     int port;
+    int tls_port; /* 0: no TLS listener */
+    bool tls_replication, tls_cluster;
     const char *bind[CONF_BIND_MAX];
     int n_bind;
     bool bind_set;

@@ -116,6 +116,9 @@ static int directive_rename(struct conf *conf, const struct args *args,
 
 static const struct directive directives[] = {
     INT("port", port, 0, 65535),
+    INT("tls-port", tls_port, 0, 65535),
+    YESNO("tls-replication", tls_replication),
+    YESNO("tls-cluster", tls_cluster),
     OWN("bind", directive_bind),
     TEXT("bind-source-addr", bind_source_addr),
     TEXT("unixsocket", unixsocket),
@@ -152,7 +155,6 @@ static const struct directive directives[] = {
     KEEP("aclfile", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("acllog-max-len", DIRECTIVE_INT, 0, INT64_MAX, NULL),
     KEEP("acl-pubsub-default", DIRECTIVE_WORD, 0, 0, choices_acl_pubsub),
-    KEEP("tls-port", DIRECTIVE_INT, 0, 65535, NULL),
     KEEP("tls-cert-file", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("tls-key-file", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("tls-key-file-pass", DIRECTIVE_TEXT, 0, 0, NULL),
@@ -163,8 +165,6 @@ static const struct directive directives[] = {
     KEEP("tls-ca-cert-dir", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("tls-dh-params-file", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("tls-auth-clients", DIRECTIVE_WORD, 0, 0, choices_tls_auth),
-    KEEP("tls-replication", DIRECTIVE_YESNO, 0, 0, NULL),
-    KEEP("tls-cluster", DIRECTIVE_YESNO, 0, 0, NULL),
     KEEP("tls-protocols", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("tls-ciphers", DIRECTIVE_TEXT, 0, 0, NULL),
     KEEP("tls-ciphersuites", DIRECTIVE_TEXT, 0, 0, NULL),
@@ -560,22 +560,6 @@ static int directive_store(struct conf *conf, const struct directive *rule,
     return rc;
 }
 
-/* What is checked and kept, but nobody acts on yet: said aloud where a sentinel without
- * it is less safe than its file asks for. */
-static void directive_warn_kept(struct conf *conf, const struct args *args)
-{
-    const char *name = args->words[0], *value = args->words[1];
-    bool is_asked_for = false;
-
-    if (strcmp(name, "tls-port") == 0)
-        is_asked_for = strcmp(value, "0") != 0;
-    else if (strcmp(name, "tls-replication") == 0)
-        is_asked_for = strcasecmp(value, "yes") == 0;
-    if (is_asked_for)
-        conf_note(conf, LOG_LVL_WARNING,
-                  "Directive '%s' is not supported yet and has no effect", name);
-}
-
 /* A directive of the data server, or of a module. It is checked as far as all versions
  * agree, and has no effect. */
 static int directive_ignore(struct conf *conf, const struct args *args,
@@ -611,11 +595,8 @@ int directive_apply(struct conf *conf, const struct args *args, struct error *er
             continue;
         if (rule->type != DIRECTIVE_OWN && args->n != 2)
             return directive_wrong_count(err);
-        int rc = rule->type == DIRECTIVE_OWN ? rule->apply(conf, args, err)
-                                             : directive_store(conf, rule, args, err);
-        if (rc == 0 && rule->offset == KEPT && args->n > 1)
-            directive_warn_kept(conf, args);
-        return rc;
+        return rule->type == DIRECTIVE_OWN ? rule->apply(conf, args, err)
+                                           : directive_store(conf, rule, args, err);
     }
     return directive_ignore(conf, args, err);
 }

@@ -484,6 +484,7 @@ static int statement_apply_pass(struct conf *conf, struct core *core, int pass,
 
 int conf_apply(struct conf *conf, struct core *core, struct conf_error *error)
 {
+    const struct conf_options *options = &conf->options;
     struct error err = {0};
 
     for (int pass = 1; pass <= 3; pass++) {
@@ -492,8 +493,11 @@ int conf_apply(struct conf *conf, struct core *core, struct conf_error *error)
             return rc;
     }
     struct core_setting password = {.option = CORE_OPT_REQUIREPASS,
-                                    .text = conf->options.requirepass};
-    struct core_setting port = {.option = CORE_OPT_PORT, .number = conf->options.port};
+                                    .text = options->requirepass};
+    struct core_setting port = {
+        .option = CORE_OPT_PORT,
+        .number = options->tls_replication && options->tls_port != 0 ? options->tls_port
+                                                                     : options->port};
     int rc = core_load_setting(core, NULL, &password, &err);
     if (rc == 0)
         rc = core_load_setting(core, NULL, &port, &err);

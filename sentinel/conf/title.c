@@ -31,21 +31,18 @@ static bool title_put(const struct conf *conf, const char *name, size_t len,
                                         "port",       "tls-port",    "unixsocket",
                                         "config-file"};
     const struct conf_options *options = &conf->options;
-    const char *tls_port = conf_text(conf, "tls-port");
-    int64_t port = options->port;
+    int port = options->port != 0 ? options->port : options->tls_port;
     size_t i = 0;
 
     while (i < sizeof names / sizeof names[0] &&
            (strlen(names[i]) != len || memcmp(names[i], name, len) != 0))
         i++;
-    if (port == 0 && !args_int(tls_port, strlen(tls_port), &port))
-        port = 0;
     switch (i) {
     case 0:
         buf_puts(out, program);
         return true;
     case 1:
-        title_put_address(out, options, (int)port);
+        title_put_address(out, options, port);
         return true;
     case 2:
         buf_puts(out, "[sentinel]");
@@ -54,7 +51,7 @@ static bool title_put(const struct conf *conf, const char *name, size_t len,
         buf_printf(out, "%d", options->port);
         return true;
     case 4:
-        buf_puts(out, tls_port[0] != '\0' ? tls_port : "0");
+        buf_printf(out, "%d", options->tls_port);
         return true;
     case 5:
         buf_puts(out, options->unixsocket);

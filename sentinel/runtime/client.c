@@ -37,8 +37,10 @@ static void client_settle(struct client *client)
 {
     struct session *session = client->session;
 
+    /* Before the TLS handshake nothing can be said, so nothing is waited for. */
     if (session_must_drop(session) ||
-        (session_wants_close(session) && stream_is_drained(client->stream))) {
+        (session_wants_close(session) &&
+         (stream_is_drained(client->stream) || !stream_is_up(client->stream)))) {
         client_close(client);
         return;
     }
@@ -77,8 +79,10 @@ static void client_on_down(struct stream *stream, const char *reason)
 {
     struct client *client = stream->owner;
     struct runtime *rt = client->rt;
-    (void)reason;
     runtime_tick(rt);
+    if (stream_failed_tls(stream) && !stream_is_up(stream))
+        listener_log_refused(rt, session_peer(client->session),
+                             session_local(client->session), reason);
     client_close(client);
     runtime_pump(rt);
 }

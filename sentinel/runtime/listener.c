@@ -24,6 +24,10 @@
 /* Connections taken per listener and turn, so that a flood of them leaves time for the
  * links on which failure detection depends. */
 #define LISTENER_BATCH 64
+/* With TLS each costs a signature as well. */
+#define LISTENER_BATCH_TLS 8
+/* Lines a second about connections that were refused. */
+#define LISTENER_LOG_MAX 10
 
 static void listener_on_connection(uv_stream_t *handle, int status)
 {
@@ -38,14 +42,38 @@ static void listener_on_connection(uv_stream_t *handle, int status)
         return;
     }
     /* Not taking it makes libuv wait until listeners_turn() does. */
-    if (listener->n_accepted++ >= LISTENER_BATCH) {
+    int batch = listener->kind == LISTENER_TLS ? LISTENER_BATCH_TLS : LISTENER_BATCH;
+    if (listener->n_accepted++ >= batch) {
         listener->waiting = true;
         runtime_again(rt);
         return;
     }
-    struct stream *stream = stream_accept(&rt->streams, handle, listener->is_unix);
-    if (stream != NULL)
-        client_open(rt, stream, listener->is_unix);
+    bool is_unix = listener->kind == LISTENER_UNIX;
+    struct stream *stream = stream_accept(&rt->streams, handle, is_unix);
+    if (stream == NULL)
+        return;
+    if (listener->kind == LISTENER_TLS)
+        stream_secure(stream, tls_accept(rt->tls.ctx));
+    client_open(rt, stream, is_unix);
+}
+
+void listener_log_refused(struct runtime *rt, const char *peer, const char *local,
+                          const char *reason)
+{
+    struct listeners *listeners = &rt->listeners;
+    int64_t second = rt->clock.now / 1000;
+
+    if (second != listeners->refused_at) {
+        if (listeners->n_refused > LISTENER_LOG_MAX)
+            log_line(LOG_LVL_WARNING, "Error accepting %d more client connections",
+                     listeners->n_refused - LISTENER_LOG_MAX);
+        listeners->refused_at = second;
+        listeners->n_refused = 0;
+    }
+    if (listeners->n_refused++ < LISTENER_LOG_MAX)
+        log_line(LOG_LVL_WARNING,
+                 "Error accepting a client connection: %s (addr=%s laddr=%s)", reason,
+                 peer, local);
 }
 
 void listeners_turn(struct runtime *rt)
@@ -63,14 +91,14 @@ void listeners_turn(struct runtime *rt)
 /* --------------------------------------------------------------------- opening -- */
 
 /* Gives |fd| to the loop. Returns 0 or a libuv error. */
-static int listener_start(struct runtime *rt, int fd, bool is_unix)
+static int listener_start(struct runtime *rt, int fd, enum listener_kind kind)
 {
     ASSERT(rt->listeners.n < LISTENER_MAX);
     struct listener *listener = &rt->listeners.all[rt->listeners.n++];
     listener->rt = rt;
-    listener->is_unix = is_unix;
+    listener->kind = kind;
     int status;
-    if (is_unix) {
+    if (kind == LISTENER_UNIX) {
         uv_pipe_init(&rt->loop, &listener->uv.pipe, 0);
         status = uv_pipe_open(&listener->uv.pipe, fd);
     } else {
@@ -130,7 +158,8 @@ static void listener_refused(const char *address, int port, const char *step,
 }
 
 /* One bind address. False if starting must not go on. */
-static bool listener_open_tcp(struct runtime *rt, const char *address)
+static bool listener_open_tcp(struct runtime *rt, const char *address, int port,
+                              enum listener_kind kind)
 {
     bool is_optional = address[0] == '-';
     if (is_optional)
@@ -139,49 +168,49 @@ static bool listener_open_tcp(struct runtime *rt, const char *address)
     const char *host = address;
     if (strcmp(address, "*") == 0 || strcmp(address, "::*") == 0)
         host = NULL;
-    char port[8];
-    snprintf(port, sizeof port, "%d", rt->options->port);
+    char service[12];
+    snprintf(service, sizeof service, "%d", port);
     struct addrinfo hints = {
         .ai_family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET,
         .ai_socktype = SOCK_STREAM,
         .ai_flags = AI_PASSIVE,
     };
     struct addrinfo *found = NULL;
-    int status = getaddrinfo(host, port, &hints, &found);
+    int status = getaddrinfo(host, service, &hints, &found);
     if (status != 0) {
-        listener_refused(address, rt->options->port, "", gai_strerror(status));
+        listener_refused(address, port, "", gai_strerror(status));
         return false;
     }
     int fd = listener_bind(found->ai_addr, found->ai_addrlen);
     int error = errno;
     freeaddrinfo(found);
     if (fd < 0) {
-        listener_refused(address, rt->options->port, "bind: ", strerror(error));
+        listener_refused(address, port, "bind: ", strerror(error));
         return listener_may_skip(error, is_optional);
     }
     listener_mark(rt, fd);
-    status = listener_start(rt, fd, false);
+    status = listener_start(rt, fd, kind);
     if (status < 0) {
-        listener_refused(address, rt->options->port, "listen: ", strerror(-status));
+        listener_refused(address, port, "listen: ", strerror(-status));
         return false;
     }
     return true;
 }
 
-static bool listeners_open_tcp(struct runtime *rt)
+static bool listeners_open_tcp(struct runtime *rt, int port, enum listener_kind kind)
 {
     static const char *const everywhere[] = {"*", "-::*"};
     const struct conf_options *options = rt->options;
     const char *const *addresses = options->bind_set ? options->bind : everywhere;
     int n = options->bind_set ? options->n_bind : 2;
 
-    if (options->port == 0)
+    if (port == 0)
         return true;
     for (int i = 0; i < n; i++) {
-        if (addresses[i][0] == '\0' || listener_open_tcp(rt, addresses[i]))
+        if (addresses[i][0] == '\0' || listener_open_tcp(rt, addresses[i], port, kind))
             continue;
-        log_line(LOG_LVL_WARNING, "Failed listening on port %d (tcp), aborting.",
-                 options->port);
+        log_line(LOG_LVL_WARNING, "Failed listening on port %d (%s), aborting.", port,
+                 kind == LISTENER_TLS ? "tls" : "tcp");
         return false;
     }
     return true;
@@ -213,7 +242,7 @@ static bool listeners_open_unix(struct runtime *rt)
         chmod(path, (mode_t)rt->options->unixsocketperm) < 0)
         log_line(LOG_LVL_WARNING, "Could not chmod the Unix socket: %s",
                  strerror(errno));
-    int status = listener_start(rt, fd, true);
+    int status = listener_start(rt, fd, LISTENER_UNIX);
     if (status < 0)
         return listener_unix_failed("listen", -status);
     return true;
@@ -235,7 +264,9 @@ static void listener_check_backlog(int backlog)
 
 bool listeners_open(struct runtime *rt)
 {
-    if (!listeners_open_tcp(rt) || !listeners_open_unix(rt))
+    if (!listeners_open_tcp(rt, rt->options->port, LISTENER_TCP) ||
+        !listeners_open_tcp(rt, rt->options->tls_port, LISTENER_TLS) ||
+        !listeners_open_unix(rt))
         return false;
     if (rt->listeners.n == 0) {
         log_line(LOG_LVL_WARNING, "Configured to not listen anywhere, exiting.");
@@ -258,19 +289,25 @@ void listeners_close(struct runtime *rt)
     }
 }
 
+static void listener_describe(const struct conf_options *options, const char *name,
+                              int port, struct buf *out)
+{
+    if (port == 0)
+        return;
+    buf_printf(out, "name=%s", name);
+    if (!options->bind_set)
+        buf_puts(out, ",bind=*,bind=-::*");
+    for (int i = 0; options->bind_set && i < options->n_bind; i++)
+        buf_printf(out, ",bind=%s", options->bind[i]);
+    buf_printf(out, ",port=%d", port);
+}
+
 void listeners_describe(const struct conf_options *options, struct buf *out)
 {
-    if (options->port != 0) {
-        buf_puts(out, "name=tcp");
-        if (!options->bind_set)
-            buf_puts(out, ",bind=*,bind=-::*");
-        for (int i = 0; options->bind_set && i < options->n_bind; i++)
-            buf_printf(out, ",bind=%s", options->bind[i]);
-        buf_printf(out, ",port=%d", options->port);
-    }
-    if (options->unixsocket[0] != '\0') {
-        if (out->len > 0)
-            buf_putc(out, '\n');
+    listener_describe(options, "tcp", options->port, out);
+    buf_putc(out, '\n');
+    if (options->unixsocket[0] != '\0')
         buf_printf(out, "name=unix,bind=%s", options->unixsocket);
-    }
+    buf_putc(out, '\n');
+    listener_describe(options, "tls", options->tls_port, out);
 }

@@ -315,7 +315,7 @@ static struct server *runtime_new_server(struct runtime *rt,
         .acl_log_max = runtime_acl_log_max(rt->conf),
         .has_open_channels =
             strcasecmp(conf_text(rt->conf, "acl-pubsub-default"), "allchannels") == 0,
-        .tcp_port = options->port,
+        .tcp_port = options->port != 0 ? options->port : options->tls_port,
         .pid = (int)getpid(),
         .run_id = setup->run_id,
         .executable = setup->executable,
@@ -349,7 +349,7 @@ static void runtime_init_handles(struct runtime *rt)
     rt->turn_end.data = rt;
     rt->again.data = rt;
     rt->armed_at = CORE_NEVER;
-    rt->streams.loop = &rt->loop;
+    streams_init(&rt->streams, &rt->loop);
     dns_open(&rt->dns, &rt->loop, NULL, runtime_on_resolved, rt);
     signals_open(rt);
 }
@@ -402,7 +402,8 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     runtime_init_handles(rt);
     rt->server = runtime_new_server(rt, setup);
     runtime_tick(rt);
-    if (aclfile_start(rt) && runtime_set_source(rt) && listeners_open(rt)) {
+    if (tlsconf_start(rt) && aclfile_start(rt) && runtime_set_source(rt) &&
+        listeners_open(rt)) {
         conf_set_users(rt->conf, runtime_users, rt);
         return rt;
     }
@@ -457,6 +458,7 @@ static void runtime_release(struct runtime *rt)
     int status = uv_loop_close(&rt->loop);
     ASSERT_CMP(status, ==, 0);
     persist_release(rt);
+    tlsconf_release(rt);
     aclfile_release(rt);
     dns_release(&rt->dns);
     queue_release(&rt->queue);
@@ -475,6 +477,7 @@ bool runtime_free(struct runtime *rt)
     dns_close(&rt->dns);
     aclfile_cancel(rt);
     signals_close(rt);
+    streams_close(&rt->streams);
     uv_close((uv_handle_t *)&rt->deadline_timer, NULL);
     uv_close((uv_handle_t *)&rt->cron_timer, NULL);
     uv_close((uv_handle_t *)&rt->watchdog_timer, NULL);

@@ -23,6 +23,7 @@
 #include "sentinel/runtime/queue.h"
 #include "sentinel/runtime/signals.h"
 #include "sentinel/runtime/stream.h"
+#include "sentinel/runtime/tlsconf.h"
 #include "sentinel/server/server.h"
 
 #include <stdbool.h>
@@ -56,6 +57,7 @@ struct runtime {
     uv_idle_t again; /* active while work is left over for the next turn */
 
     struct streams streams;
+    struct tlsconf tls;
     struct conns conns;
     struct listeners listeners;
     struct client *clients;

@@ -8,6 +8,7 @@
 
 #include "common/addr.h"
 #include "common/assert.h"
+#include "common/hash.h"
 #include "common/mem.h"
 
 #include <errno.h>
@@ -21,12 +22,29 @@
 #define STREAM_IDLE_CAP 4096
 /* One system call writes no more than this. */
 #define STREAM_WRITE_MAX ((size_t)1 << 30)
+/* No more is encrypted at a time: until that has been written, the rest stays where
+ * limits on the output count it. */
+#define STREAM_ENCRYPT_MAX ((size_t)1 << 20)
+/* What TLS answers by itself to somebody who does not read it. */
+#define STREAM_WIRE_MAX 16384
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
 /* ------------------------------------------------------------------- life ------- */
+
+void streams_init(struct streams *streams, uv_loop_t *loop)
+{
+    streams->loop = loop;
+    uv_timer_init(loop, &streams->handshake_timer);
+    streams->handshake_timer.data = streams;
+}
+
+void streams_close(struct streams *streams)
+{
+    uv_close((uv_handle_t *)&streams->handshake_timer, NULL);
+}
 
 static struct stream *stream_new(struct streams *streams, bool is_unix)
 {
@@ -39,6 +57,8 @@ static struct stream *stream_new(struct streams *streams, bool is_unix)
 
 static void stream_free(struct stream *stream)
 {
+    tls_free(stream->tls);
+    buf_release(&stream->wire);
     buf_release(&stream->in_flight);
     mem_free(stream);
 }
@@ -68,16 +88,58 @@ static void stream_untouch(struct stream *stream)
     stream->touched_next = NULL;
 }
 
+/* Encrypts what the owner has put out, or part of it. False: the stream has failed. */
+static bool stream_encrypt(struct stream *stream, struct error *err)
+{
+    struct buf *out = stream->out;
+    size_t len = out->len < STREAM_ENCRYPT_MAX ? out->len : STREAM_ENCRYPT_MAX;
+
+    if (len == 0 || !tls_is_up(stream->tls))
+        return true;
+    if (tls_write(stream->tls, out->data, len, err) != 0)
+        return false;
+    stream->n_plain += len;
+    buf_consume(out, len);
+    if (out->len == 0 && out->cap > STREAM_IDLE_CAP)
+        buf_release(out);
+    return true;
+}
+
+/* Goodbye belongs behind everything, or nowhere. */
+static void stream_encrypt_last(struct stream *stream)
+{
+    struct error ignored;
+    if (tls_is_up(stream->tls) && stream_encrypt(stream, &ignored) &&
+        stream->out->len == 0)
+        tls_end(stream->tls);
+}
+
 /* What was put out in this turn is offered to the kernel although the connection is
  * about to go: whoever closes behind a reply meant that to leave. */
 static void stream_last_words(struct stream *stream)
 {
-    if (!stream->up || stream->failed || stream->writing || stream->out == NULL ||
-        stream->out->len == 0 || stream->out->len > STREAM_WRITE_MAX)
+    struct buf *words = stream->out;
+
+    if (!stream->up || stream->failed || stream->writing || words == NULL)
         return;
-    uv_buf_t buf = uv_buf_init(stream->out->data, (unsigned)stream->out->len);
+    if (stream->tls != NULL) {
+        stream_encrypt_last(stream);
+        words = &stream->wire;
+    }
+    if (words->len == 0 || words->len > STREAM_WRITE_MAX)
+        return;
+    uv_buf_t buf = uv_buf_init(words->data, (unsigned)words->len);
     int ignored = uv_try_write(&stream->uv.stream, &buf, 1);
     (void)ignored;
+}
+
+/* The handshake is over, one way or the other. */
+static void stream_stop_waiting(struct stream *stream)
+{
+    if (stream->until_ms == 0)
+        return;
+    DL_DELETE(stream->streams->handshakes, stream);
+    stream->until_ms = 0;
 }
 
 void stream_close(struct stream *stream)
@@ -85,6 +147,7 @@ void stream_close(struct stream *stream)
     ASSERT(!stream->closing);
     stream_last_words(stream);
     stream_untouch(stream);
+    stream_stop_waiting(stream);
     stream->closing = true;
     stream->owner = NULL;
     stream->events = NULL;
@@ -98,8 +161,33 @@ static void stream_fail(struct stream *stream, const char *reason)
     if (stream->closing || stream->failed)
         return;
     stream->failed = true;
+    stream_stop_waiting(stream);
     stream_read(stream, false);
     stream->events->on_down(stream, reason);
+}
+
+/* TLS has ended; the other side is told why if that can be done at once. */
+static void stream_fail_tls(struct stream *stream, const char *reason)
+{
+    if (stream->closing || stream->failed)
+        return;
+    if (!stream->writing && stream->wire.len > 0) {
+        uv_buf_t buf = uv_buf_init(stream->wire.data, (unsigned)stream->wire.len);
+        int ignored = uv_try_write(&stream->uv.stream, &buf, 1);
+        (void)ignored;
+    }
+    stream->tls_failed = true;
+    stream_fail(stream, reason);
+}
+
+bool stream_failed_tls(const struct stream *stream)
+{
+    return stream->tls_failed;
+}
+
+bool stream_is_up(const struct stream *stream)
+{
+    return stream->up && (stream->tls == NULL || tls_is_up(stream->tls));
 }
 
 void stream_own(struct stream *stream, const struct stream_events *events, void *owner,
@@ -108,6 +196,63 @@ void stream_own(struct stream *stream, const struct stream_events *events, void 
     stream->events = events;
     stream->owner = owner;
     stream->out = out;
+}
+
+/* ------------------------------------------------------------------ handshakes -- */
+
+static void streams_on_handshake_timer(uv_timer_t *timer);
+
+/* All get the same time, so the first in the list is the next to be late. */
+static void streams_arm_handshakes(struct streams *streams)
+{
+    const struct stream *first = streams->handshakes;
+    uint64_t now = uv_now(streams->loop);
+
+    if (first != NULL && !uv_is_active((uv_handle_t *)&streams->handshake_timer))
+        uv_timer_start(&streams->handshake_timer, streams_on_handshake_timer,
+                       first->until_ms > now ? first->until_ms - now : 0, 0);
+}
+
+static void streams_on_handshake_timer(uv_timer_t *timer)
+{
+    struct streams *streams = timer->data;
+    struct stream *stream;
+
+    while ((stream = streams->handshakes) != NULL &&
+           stream->until_ms <= uv_now(streams->loop))
+        stream_fail_tls(stream, "the TLS handshake takes too long");
+    streams_arm_handshakes(streams);
+}
+
+void stream_secure(struct stream *stream, struct tls *tls)
+{
+    ASSERT(stream->tls == NULL);
+    stream->tls = tls;
+    tls_set_wire(tls, &stream->wire);
+    if (!stream->up) /* the core has a deadline for connecting */
+        return;
+    stream->until_ms = uv_now(stream->streams->loop) + STREAM_HANDSHAKE_MS;
+    DL_APPEND(stream->streams->handshakes, stream);
+    streams_arm_handshakes(stream->streams);
+}
+
+/* Returns true once the handshake is done, and the stream is still there. */
+static bool stream_handshake(struct stream *stream)
+{
+    struct error err;
+    int rc = tls_handshake(stream->tls, &err);
+
+    if (rc != 0 && rc != ERR_MORE) {
+        stream_fail_tls(stream, err.text);
+        return false;
+    }
+    stream_touch(stream);
+    if (rc == ERR_MORE)
+        return false;
+    stream_stop_waiting(stream);
+    if (stream->events->on_up != NULL)
+        stream->events->on_up(stream);
+    return !stream->closing && !stream->failed;
 }
 
 /* ------------------------------------------------------------------ opening ----- */
@@ -133,7 +278,11 @@ static void stream_on_connected(uv_connect_t *request, int status)
     stream_touch(stream); /* for what was put out before there was a connection */
     stream_read(stream, true);
     /* Reading may have failed at once. */
-    if (!stream->failed)
+    if (stream->failed)
+        return;
+    if (stream->tls != NULL)
+        stream_handshake(stream);
+    else
         stream->events->on_up(stream);
 }
 
@@ -222,17 +371,53 @@ static void stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf
     *buf = uv_buf_init(stream->streams->read_buf, STREAM_READ_CAP);
 }
 
-/* Everything that arrives comes through here. */
-static void stream_input(struct stream *stream, const char *bytes, size_t len)
-{
-    stream->events->on_bytes(stream, bytes, len);
-}
-
 /* The other side may have closed only its half, and still read. */
 static void stream_end(struct stream *stream)
 {
+    /* Who comes and goes without a word, as health checks do, has not failed. */
+    if (stream->tls != NULL && !tls_is_up(stream->tls) && tls_has_begun(stream->tls)) {
+        tls_feed(stream->tls, NULL, 0);
+        stream_handshake(stream); /* fails, and says why */
+    }
     stream_last_words(stream);
     stream_fail(stream, "Server closed the connection");
+}
+
+/* One read becomes one on_bytes(), as without TLS. */
+static void stream_decrypt(struct stream *stream, const char *bytes, size_t len)
+{
+    char *plain = stream->streams->plain_buf;
+    size_t n_plain = 0;
+    struct error err;
+    int n;
+
+    tls_feed(stream->tls, bytes, len);
+    if (!tls_is_up(stream->tls) && !stream_handshake(stream))
+        return;
+    while ((n = tls_read(stream->tls, plain + n_plain, STREAM_PLAIN_CAP - n_plain,
+                         &err)) > 0)
+        n_plain += (size_t)n;
+    if (stream->wire.len > 0)
+        stream_touch(stream);
+    if (n_plain > 0)
+        stream->events->on_bytes(stream, plain, n_plain);
+    if (stream->closing || stream->failed)
+        return;
+    if (n == ERR_STATE)
+        stream_end(stream);
+    else if (n != ERR_MORE)
+        stream_fail_tls(stream, err.text);
+    else if (stream->writing && stream->wire.len > STREAM_WIRE_MAX)
+        stream_fail(stream, "the other side does not read");
+}
+
+/* Everything that arrives comes through here. */
+static void stream_input(struct stream *stream, const char *bytes, size_t len)
+{
+    if (stream->tls == NULL)
+        stream->events->on_bytes(stream, bytes, len);
+    else
+        stream_decrypt(stream, bytes, len);
 }
 
 static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
@@ -252,6 +437,8 @@ void stream_read(struct stream *stream, bool on)
 {
     if (on == stream->reading || !stream->up || stream->closing)
         return;
+    if (!on && !stream->failed && !stream_is_up(stream))
+        return; /* a handshake needs to read, whatever the owner waits for */
     stream->reading = on;
     if (!on) {
         uv_read_stop(&stream->uv.stream);
@@ -280,7 +467,15 @@ void stream_touch(struct stream *stream)
 
 bool stream_is_drained(const struct stream *stream)
 {
-    return !stream->writing && stream->out->len == 0;
+    return !stream->writing && stream->out->len == 0 && stream->wire.len == 0;
+}
+
+/* What the owner is told has been written, now that all is. */
+static size_t stream_take_plain(struct stream *stream)
+{
+    size_t n_plain = stream->n_plain;
+    stream->n_plain = 0;
+    return n_plain;
 }
 
 static void stream_on_written(uv_write_t *request, int status)
@@ -299,16 +494,17 @@ static void stream_on_written(uv_write_t *request, int status)
         stream_fail(stream, uv_strerror(status));
         return;
     }
+    if (stream->tls != NULL)
+        len = stream_take_plain(stream);
     stream->events->on_flushed(stream, len);
-    if (!stream->closing && !stream->failed && stream->out->len > 0)
+    if (!stream->closing && !stream->failed && !stream_is_drained(stream))
         stream_flush(stream);
 }
 
 /* The kernel is full: what is left waits with libuv until it is not. Swapped rather
  * than copied, so that a long queue is not moved again for each piece of it. */
-static void stream_write_rest(struct stream *stream)
+static void stream_write_rest(struct stream *stream, struct buf *out)
 {
-    struct buf *out = stream->out;
     ASSERT_CMP(stream->in_flight.len, ==, 0);
     if (out->len <= STREAM_WRITE_MAX) {
         struct buf empty = stream->in_flight;
@@ -328,30 +524,59 @@ static void stream_write_rest(struct stream *stream)
         stream->writing = true;
 }
 
+/* Offers |out| to the kernel and returns how much of it was taken; the rest waits. */
+static size_t stream_write(struct stream *stream, struct buf *out)
+{
+    size_t len = out->len < STREAM_WRITE_MAX ? out->len : STREAM_WRITE_MAX;
+    size_t written = 0;
+
+    if (len == 0)
+        return 0;
+    uv_buf_t buf = uv_buf_init(out->data, (unsigned)len);
+    int n = uv_try_write(&stream->uv.stream, &buf, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        stream_fail(stream, uv_strerror(n));
+        return 0;
+    }
+    if (n > 0) {
+        written = (size_t)n;
+        buf_consume(out, written);
+    }
+    if (out->len > 0)
+        stream_write_rest(stream, out);
+    else if (out->cap > STREAM_IDLE_CAP)
+        buf_release(out);
+    return written;
+}
+
+/* The same with TLS; what it says by itself goes along. */
+static size_t stream_write_tls(struct stream *stream)
+{
+    size_t written = 0;
+    struct error err;
+
+    do {
+        if (!stream_encrypt(stream, &err)) {
+            stream_fail_tls(stream, err.text);
+            break;
+        }
+        stream_write(stream, &stream->wire);
+        if (stream->writing || stream->failed)
+            break;
+        written += stream_take_plain(stream);
+    } while (tls_is_up(stream->tls) && stream->out->len > 0);
+    return written;
+}
+
 void stream_flush(struct stream *stream)
 {
-    struct buf *out = stream->out;
     size_t written = 0;
 
     if (!stream->up || stream->failed || stream->closing)
         return;
-    if (!stream->writing && out->len > 0) {
-        size_t len = out->len < STREAM_WRITE_MAX ? out->len : STREAM_WRITE_MAX;
-        uv_buf_t buf = uv_buf_init(out->data, (unsigned)len);
-        int n = uv_try_write(&stream->uv.stream, &buf, 1);
-        if (n < 0 && n != UV_EAGAIN) {
-            stream_fail(stream, uv_strerror(n));
-            return;
-        }
-        if (n > 0) {
-            written = (size_t)n;
-            buf_consume(out, written);
-        }
-        if (out->len > 0)
-            stream_write_rest(stream);
-        else if (out->cap > STREAM_IDLE_CAP)
-            buf_release(out);
-    }
+    if (!stream->writing)
+        written = stream->tls == NULL ? stream_write(stream, stream->out)
+                                      : stream_write_tls(stream);
     if (!stream->failed)
         stream->events->on_flushed(stream, written);
 }

@@ -6,13 +6,14 @@
  * waits in the stream, and on_flushed() tells how much has gone.
  *
  * All bytes pass through one function on their way in (stream_input) and one on their
- * way out (stream_flush): the two places where a filter such as TLS belongs.
+ * way out (stream_flush): the two places where TLS is put between, if there is any.
  */
 #ifndef SENTINEL_RUNTIME_STREAM_H
 #define SENTINEL_RUNTIME_STREAM_H
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "sentinel/runtime/tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,12 +21,18 @@
 #include <uv.h>
 
 #define STREAM_READ_CAP 65536
+/* What one read can be decrypted to: that, and the record begun before it. */
+#define STREAM_PLAIN_CAP (STREAM_READ_CAP + 32768)
+/* An incoming connection that is not through its TLS handshake by then goes. */
+#define STREAM_HANDSHAKE_MS 10000
 
 struct stream;
 
 /* What a stream tells its owner. Any of these may call stream_close(). */
 struct stream_events {
-    void (*on_up)(struct stream *stream); /* an outgoing one is connected */
+    /* An outgoing one is connected, or any is through its TLS handshake. May be NULL if
+     * the stream is incoming. */
+    void (*on_up)(struct stream *stream);
     void (*on_bytes)(struct stream *stream, const char *bytes, size_t len);
     /* The kernel has taken |len| bytes; also called, with 0, at the end of each turn in
      * which the stream was touched. */
@@ -34,13 +41,16 @@ struct stream_events {
     void (*on_down)(struct stream *stream, const char *reason);
 };
 
-/* What all streams of a loop share. A zeroed one with |loop| set is ready. */
+/* What all streams of a loop share. */
 struct streams {
     uv_loop_t *loop;
     struct stream *touched; /* to be flushed at the end of this turn, oldest first */
     struct stream *touched_last;
-    size_t n; /* not yet closed */
+    size_t n;                  /* not yet closed */
+    struct stream *handshakes; /* incoming, oldest first */
+    uv_timer_t handshake_timer;
     char read_buf[STREAM_READ_CAP];
+    char plain_buf[STREAM_PLAIN_CAP];
 };
 
 struct stream {
@@ -54,14 +64,25 @@ struct stream {
     const struct stream_events *events;
     void *owner;
     struct buf *out;      /* the owner's; where bytes to be written are */
-    struct buf in_flight; /* taken out of |out|, not yet written */
+    struct buf in_flight; /* taken out of |out| (or |wire|), not yet written */
     uv_connect_t connect;
     uv_write_t write;
     bool is_unix;
     bool up, reading, writing, failed, closing;
     bool touched;
     struct stream *touched_next;
+
+    struct tls *tls;   /* NULL: none; the rest is then unused */
+    bool tls_failed;   /* that is why it is down */
+    struct buf wire;   /* encrypted, to be written */
+    size_t n_plain;    /* bytes of |out| that are in |wire| and |in_flight| */
+    uint64_t until_ms; /* of the loop's clock: end of the handshake; 0: no such */
+    struct stream *prev, *next; /* of |handshakes| */
 };
+
+void streams_init(struct streams *streams, uv_loop_t *loop);
+/* Once all streams are closed. */
+void streams_close(struct streams *streams);
 
 /*
  * stream_connect() starts a connection to numeric |ip| and |port|, from the numeric
@@ -79,6 +100,17 @@ struct stream *stream_accept(struct streams *streams, uv_stream_t *listener,
 /* To be called before anything can happen on the stream. */
 void stream_own(struct stream *stream, const struct stream_events *events, void *owner,
                 struct buf *out);
+
+/*
+ * stream_secure() puts |tls| between, which then belongs to the stream. Before
+ * stream_own(). An incoming connection gets STREAM_HANDSHAKE_MS for the handshake; who
+ * opened an outgoing one sees to that. What is put out before waits until then.
+ */
+void stream_secure(struct stream *stream, struct tls *tls);
+/* Bytes can be written: it is connected and, with TLS, through the handshake. */
+bool stream_is_up(const struct stream *stream);
+/* on_down was called because of TLS: a certificate, the handshake, a bad record. */
+bool stream_failed_tls(const struct stream *stream);
 
 void stream_read(struct stream *stream, bool on);
 void stream_touch(struct stream *stream);

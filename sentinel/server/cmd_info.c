@@ -25,7 +25,8 @@ static void cmd_info_listeners(const struct server *server, struct buf *out)
 
     for (int i = 0; *line != '\0'; i++) {
         size_t len = strcspn(line, "\n");
-        buf_printf(out, "listener%d:%.*s\r\n", i, (int)len, line);
+        if (len > 0)
+            buf_printf(out, "listener%d:%.*s\r\n", i, (int)len, line);
         line += len + (line[len] != '\0' ? 1 : 0);
     }
 }

@@ -41,8 +41,9 @@ struct server_options {
     const char *run_id; /* of this process: 40 hex digits, new at every start */
     const char *executable, *config_file;
     const char *supervised; /* "no", "systemd", ... */
-    const char
-        *listeners; /* "name=tcp,bind=127.0.0.1,port=26379" lines, LF-separated */
+    /* "name=tcp,bind=127.0.0.1,port=26379" lines, LF-separated: TCP, Unix, TLS; empty
+     * ones count */
+    const char *listeners;
 };
 
 /* A file to be written or read for ACL SAVE and LOAD. */
@@ -117,6 +118,9 @@ bool session_must_drop(const struct session *session);
 bool session_is_blocked(const struct session *session);
 void *session_driver(const struct session *session);
 uint64_t session_id(const struct session *session);
+/* As given to session_open(). */
+const char *session_peer(const struct session *session);
+const char *session_local(const struct session *session);
 
 /* The answer of the core to a request. */
 void server_answer(struct server *server, const struct core_action *answer);

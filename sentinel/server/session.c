@@ -618,6 +618,16 @@ void *session_driver(const struct session *session)
     return session->driver;
 }
 
+const char *session_peer(const struct session *session)
+{
+    return session->peer;
+}
+
+const char *session_local(const struct session *session)
+{
+    return session->local;
+}
+
 uint64_t session_id(const struct session *session)
 {
     return session->id;

@@ -93,6 +93,15 @@ class Process:
         self.popen = None
         self.user = None
         self.password = None
+        self.tls = None  # what the test's own clients use (ssl.SSLContext)
+
+    def tls_lines(self, identity):
+        """Configuration that leaves only a TLS port, and keys for the test."""
+        if identity is None:
+            return []
+        self.tls = identity.context()
+        return ["port 0", f"tls-port {self.port}", "tls-replication yes",
+                *identity.lines()]
 
     def argv(self):
         raise NotImplementedError
@@ -134,6 +143,7 @@ class Process:
 
     def client(self, **options):
         options.setdefault("password", self.password)
+        options.setdefault("tls", self.tls)
         return Client(self.port, timeout=5.0 * Settings.slow, **options)
 
     def call(self, *words):
@@ -163,13 +173,16 @@ class Server(Process):
     """A real redis-server. Started again after kill(), it comes back as what its file
     says, like a machine that was rebooted."""
 
-    def __init__(self, folder, name, port, master_port=None, password=None, lines=()):
+    def __init__(self, folder, name, port, master_port=None, password=None, lines=(),
+                 tls=None):
+        """|tls|, a certs.Identity: speaks nothing else."""
         super().__init__(folder, name, port)
         self.password = password
         self.conf = self.dir / "redis.conf"
         text = [f"port {port}", "bind 127.0.0.1", f"dir {self.dir}", 'save ""',
                 "appendonly no", "repl-diskless-sync yes",
-                "repl-diskless-sync-delay 0", "enable-debug-command yes", *lines]
+                "repl-diskless-sync-delay 0", "enable-debug-command yes",
+                *self.tls_lines(tls), *lines]
         if master_port:
             text.append(f"replicaof 127.0.0.1 {master_port}")
         if password:
@@ -208,13 +221,13 @@ class Event:
 class Sentinel(Process):
     """A sentinel: kind "ours" or "stock"."""
 
-    def __init__(self, folder, name, port, kind, lines, extra=()):
+    def __init__(self, folder, name, port, kind, lines, extra=(), tls=None):
         super().__init__(folder, name, port)
         self.kind = kind
         self.conf = self.dir / "sentinel.conf"
         self.conf.write_text("\n".join(
             [f"# configuration of {name}", f"port {port}", "bind 127.0.0.1",
-             f"dir {self.dir}", *extra, *lines]) + "\n")
+             f"dir {self.dir}", *self.tls_lines(tls), *extra, *lines]) + "\n")
 
     def argv(self):
         if self.kind == "stock":

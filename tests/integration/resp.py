@@ -44,11 +44,14 @@ def row(reply):
 class Client:
     """One connection. Call it with the words of a command; error replies are raised."""
 
-    def __init__(self, port, password=None, timeout=5.0, host="127.0.0.1"):
+    def __init__(self, port, password=None, timeout=5.0, host="127.0.0.1",
+                 tls=None):
         self.timeout = timeout
         self.buffer = b""
         self.sock = socket.create_connection((host, port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:  # an ssl.SSLContext
+            self.sock = tls.wrap_socket(self.sock)
         if password:
             self("AUTH", password)
 

@@ -352,14 +352,11 @@ START_TEST(notes)
     ck_assert_int_eq(level, LOG_LVL_DEBUG);
     ck_assert_str_eq(conf_next_note(conf, &level),
                      "Directive 'module.x' has no effect here");
-    ck_assert_str_eq(
-        conf_next_note(conf, &level),
-        "Directive 'tls-replication' is not supported yet and has no effect");
-    ck_assert_int_eq(level, LOG_LVL_WARNING);
     ck_assert_ptr_null(conf_next_note(conf, &level));
     ck_assert_ptr_null(conf_next_note(conf, &level));
     ck_assert_str_eq(conf_text(conf, "maxmemory"), "1gb");
     ck_assert_str_eq(conf_text(conf, "tls-port"), "0");
+    ck_assert(conf_options(conf)->tls_replication);
     ck_assert_str_eq(conf_text(conf, "tls-cert-file"), "");
 }
 END_TEST

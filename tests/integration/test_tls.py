@@ -1,0 +1,206 @@
+"""TLS: clients, servers and peers, good certificates and bad ones."""
+
+import re
+import socket
+import ssl
+import time
+
+from certs import Authority
+from procs import Settings, until
+from resp import Client
+
+WATCHED = "sentinel monitor mymaster 127.0.0.1 {dead} 1"
+
+
+def alone(t, identity, *lines):
+    """A sentinel of ours with a TLS port only; its master does not exist."""
+    sentinel = t.sentinel("ours", [WATCHED.format(dead=t.ports.take()), *lines],
+                          tls=identity)
+    return sentinel.start().wait_answers()
+
+
+def refusals(sentinel, since=0):
+    """Reasons of incoming connections that were not let in."""
+    text = sentinel.log_path.read_bytes()[since:].decode()
+    return re.findall(r"# Error accepting a client connection: (.*) "
+                      r"\(addr=127\.0\.0\.1:\d+ laddr=127\.0\.0\.1:\d+\)\n", text)
+
+
+def wait_refusal(sentinel, text, since=0):
+    until(lambda: any(text in line for line in refusals(sentinel, since)), 10,
+          f"{text!r} among {refusals(sentinel)}")
+
+
+def test_tls_clients(t):
+    sentinel = alone(t, Authority(t.dir).issue("own"))
+    with sentinel.client() as client:
+        assert client("PING") == "PONG"
+        info = client("INFO", "server")
+        assert f"tcp_port:{sentinel.port}\r\n" in info
+        assert f"listener2:name=tls,bind=127.0.0.1,port={sentinel.port}\r\n" in info
+        assert "listener0" not in info
+        # Larger than a TLS record, than a read, and than what the kernel takes at once.
+        big = "x" * 3_000_000
+        for _ in range(3):
+            client.send(b"*2\r\n$4\r\nPING\r\n$%d\r\n%s\r\n" % (len(big), big.encode()))
+        assert [client.read() == big for _ in range(3)] == [True] * 3
+        client.send(b"PING\r\n" * 50000)
+        assert all(client.read() == "PONG" for _ in range(50000))
+    assert f"Running mode=sentinel, port={sentinel.port}." in sentinel.log()
+    assert refusals(sentinel) == []
+
+
+def test_tls_beside_plain(t):
+    own = Authority(t.dir).issue("own")
+    port = t.ports.take()
+    sentinel = t.sentinel("ours", [WATCHED.format(dead=t.ports.take()),
+                                   f"tls-port {port}", *own.lines()])
+    sentinel.start().wait_answers()
+    info = sentinel.call("INFO", "server")
+    assert f"tcp_port:{sentinel.port}\r\n" in info
+    assert f"listener0:name=tcp,bind=127.0.0.1,port={sentinel.port}\r\n" in info
+    assert f"listener2:name=tls,bind=127.0.0.1,port={port}\r\n" in info
+    with Client(port, tls=own.context()) as client:
+        assert client("PING") == "PONG"
+
+
+def test_tls_wrong_clients(t):
+    """Each gets one line in the log and no answer; nobody else notices."""
+    own = Authority(t.dir).issue("own")
+    other = Authority(t.dir, "other").issue("stranger")
+    old = own.ca.issue("old", days=-1)
+    sentinel = alone(t, own)
+
+    def refused(text, make):
+        mark = sentinel.mark()
+        try:
+            with make() as client:
+                client.send(b"PING\r\n")
+                assert b"PONG" not in client.read_until_closed()
+        except (ssl.SSLError, ConnectionError):
+            pass
+        wait_refusal(sentinel, text, mark)
+        assert len(refusals(sentinel, mark)) == 1, refusals(sentinel, mark)
+
+    def client(identity, **options):
+        context = identity.context(**options)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return Client(sentinel.port, tls=context)
+
+    refused("SSL routines::wrong version number", lambda: Client(sentinel.port))
+    refused("peer did not return a certificate",
+            lambda: client(own, with_certificate=False))
+    refused("certificate verify failed: self-signed certificate in certificate chain, "
+            "certificate of /CN=stranger", lambda: client(other))
+    refused("certificate verify failed: certificate has expired, "
+            "certificate of /CN=old", lambda: client(old))
+    mark = sentinel.mark()
+    for _ in range(50):
+        socket.create_connection(("127.0.0.1", sentinel.port)).close()
+    assert sentinel.answers()
+    assert refusals(sentinel, mark) == [], "a health check is no error"
+
+
+def test_tls_auth_clients(t):
+    own = Authority(t.dir).issue("own")
+    stranger = Authority(t.dir, "other").issue("stranger")
+    for word, without, foreign in (("no", True, True), ("optional", True, False)):
+        sentinel = alone(t, own, f"tls-auth-clients {word}")
+
+        def answers(identity, with_certificate):
+            context = identity.context(with_certificate)
+            context.verify_mode = ssl.CERT_NONE
+            try:
+                with Client(sentinel.port, tls=context) as client:
+                    return client("PING") == "PONG"
+            except (ssl.SSLError, ConnectionError):
+                return False
+        assert answers(own, True)
+        assert answers(own, False) == without, word
+        assert answers(stranger, True) == foreign, word
+
+
+def test_tls_slow_handshakes(t):
+    """Who does not go on with the handshake is cut off, and holds nobody up."""
+    sentinel = alone(t, Authority(t.dir).issue("own"))
+    start = time.monotonic()
+    slow = [socket.create_connection(("127.0.0.1", sentinel.port)) for _ in range(300)]
+    hello = bytes.fromhex("160301020001")  # the first bytes of a long greeting
+    for sock in slow[:150]:
+        sock.send(hello)
+    for n in range(20):
+        slow[n].send(b"\0")
+        assert sentinel.answers()
+    assert time.monotonic() - start < 9, "answered while the others hang"
+    for sock in slow:
+        sock.settimeout(20 * Settings.slow)
+        try:
+            while sock.recv(100):
+                pass
+        except ConnectionError:
+            pass
+        sock.close()
+    assert time.monotonic() - start >= 9.5
+    assert sentinel.answers()
+    lines = refusals(sentinel)
+    assert lines and set(lines) == {"the TLS handshake takes too long"}, lines[:3]
+    assert len(lines) < 50, len(lines)
+
+    def others_are_counted():  # with the first one of another second
+        with Client(sentinel.port, tls=None) as plain:
+            plain.send(b"PING\r\n")
+            plain.read_until_closed()
+        return re.search(r"# Error accepting \d+ more client connections\n",
+                         sentinel.log())
+    until(others_are_counted, 5, "the others are counted")
+
+
+def test_tls_maxclients(t):
+    sentinel = alone(t, Authority(t.dir).issue("own"), "maxclients 3")
+    clients = [sentinel.client() for _ in range(3)]
+    for client in clients:
+        assert client("PING") == "PONG"
+    sock = socket.create_connection(("127.0.0.1", sentinel.port))
+    sock.settimeout(5)
+    assert sock.recv(100) == b"", "closed without a handshake"
+    assert "rejected_connections:1\r\n" in clients[0]("INFO", "stats")
+    clients[1].close()
+    until(lambda: "connected_clients:2\r\n" in clients[0]("INFO", "clients"), 5, "gone")
+    assert sentinel.answers()
+
+
+def test_tls_starts_only_with_what_it_needs(t):
+    own = Authority(t.dir).issue("own")
+    locked = own.ca.issue("locked", password="open sesame")
+    wrong_key = [f"tls-cert-file {own.cert}", f"tls-key-file {own.ca.key}",
+                 f"tls-ca-cert-file {own.ca.cert}"]
+    no_ca = ("Either tls-ca-cert-file or tls-ca-cert-dir must be specified when "
+             "tls-cluster, tls-replication or tls-auth-clients are enabled!")
+    cases = [
+        (wrong_key, f"Failed to load private key: {own.ca.key}: "
+                    "error:05800074:x509 certificate routines::key values mismatch"),
+        (locked.lines(), f"Failed to load private key: {locked.key}: error:"),
+        ([*own.lines(), "tls-ciphers none-such"],
+         "Failed to configure ciphers: none-such"),
+        ([*own.lines(), "tls-ciphersuites none-such"],
+         "Failed to configure ciphersuites: none-such"),
+        ([*own.lines(), "tls-dh-params-file /nonexistent"],
+         "Failed to load /nonexistent: No such file or directory"),
+        ([*own.lines(), "tls-protocols TLSv7"],
+         "Invalid tls-protocols specified. Use a combination of 'TLSv1', 'TLSv1.1', "
+         "'TLSv1.2' and 'TLSv1.3'."),
+        (own.lines()[:2], no_ca),
+    ]
+    for kind in ("ours", "stock"):
+        for lines, text in cases:
+            sentinel = t.sentinel(kind, [f"tls-port {t.ports.take()}", *lines])
+            assert sentinel.start().wait_exit() == 1, lines
+            assert f"# {text}" in sentinel.log(), (kind, text, sentinel.log())
+            assert "# Failed to configure TLS. Check logs for more info.\n" in \
+                sentinel.log()
+    port = t.ports.take()
+    sentinel = t.sentinel("ours", [f"tls-port {port}", *locked.lines(),
+                                   'tls-key-file-pass "open sesame"'])
+    sentinel.start().wait_answers()
+    with Client(port, tls=own.context()) as client:
+        assert client("PING") == "PONG"
