@@ -85,6 +85,31 @@ static bool addr_is_host(const char *host)
     return len > 0;
 }
 
+bool addr_is_name(const char *host)
+{
+    char ip[ADDR_IP_CAP];
+    return addr_is_host(host) && !addr_canon_ip(ip, host);
+}
+
+enum addr_scope addr_scope(const char *text)
+{
+    static const char mapped[] = "::ffff:";
+    char ip[ADDR_IP_CAP];
+
+    /* Nearly all addresses can be told by how they begin. */
+    if (text[0] != '0' && text[0] != '1' && text[0] != ':')
+        return ADDR_SCOPE_OTHER;
+    if (!addr_canon_ip(ip, text))
+        return ADDR_SCOPE_OTHER;
+    const char *ip4 =
+        strncmp(ip, mapped, sizeof mapped - 1) == 0 ? ip + sizeof mapped - 1 : ip;
+    if (strcmp(ip4, "0.0.0.0") == 0 || strcmp(ip, "::") == 0)
+        return ADDR_SCOPE_ANY;
+    if (strncmp(ip4, "127.", 4) == 0 || strcmp(ip, "::1") == 0)
+        return ADDR_SCOPE_LOOPBACK;
+    return ADDR_SCOPE_OTHER;
+}
+
 int addr_set(struct addr *addr, const char *host, int64_t port)
 {
     if (port < 0 || port > UINT16_MAX)

@@ -26,6 +26,18 @@ struct addr {
  */
 bool addr_canon_ip(char out[ADDR_IP_CAP], const char *text);
 
+/* Is |host| acceptable as a name: short enough, without blanks, control characters and
+ * commas, and not a numeric address? */
+bool addr_is_name(const char *host);
+
+/* Whom a numeric address means. */
+enum addr_scope {
+    ADDR_SCOPE_ANY,      /* 0.0.0.0 and ::, nobody in particular */
+    ADDR_SCOPE_LOOPBACK, /* 127.0.0.0/8 and ::1, the machine that uses it */
+    ADDR_SCOPE_OTHER,    /* anything else, names and "" included */
+};
+enum addr_scope addr_scope(const char *ip);
+
 /*
  * addr_set() makes |addr| (initialised or zeroed) stand for |host| and |port|. A
  * numeric |host| fills ip; any other is kept as host with ip "". Returns 0; ERR_RANGE

@@ -8,6 +8,13 @@ static void check_link(const struct core *core, const struct link *link)
     uint32_t n_down = 0;
 
     ASSERT(slots_get(&core->links, link->id) == link);
+    ASSERT((link->hostname != NULL) == (link_addr(link)->host != NULL));
+    if (link->hostname != NULL) {
+        const struct hostname *name;
+        HASH_FIND_STR(core->hostnames, link->hostname->key, name);
+        ASSERT(name == link->hostname);
+        ASSERT(strcasecmp(name->host, link_addr(link)->host) == 0);
+    }
     ASSERT((link->node != NULL) != (link->peer != NULL));
     ASSERT_CMP(link->n_in_flight, >=, 0);
     ASSERT(link->cmd.up || link->ping_pending_at != CORE_NEVER);
@@ -62,6 +69,34 @@ static void check_failover(const struct core *core, const struct master *master)
     }
 }
 
+/* One entry for each place, under the name that its address gives it. */
+static void check_replicas(const struct master *master)
+{
+    bool names = core_number(master->core, CORE_OPT_ANNOUNCE_HOSTNAMES) != 0;
+    char name[ADDR_NAME_CAP];
+
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next) {
+        ASSERT(n != master->current);
+        ASSERT(!addr_equal(&n->addr, &master->current->addr));
+        ASSERT(strcmp(n->name, addr_name(&n->addr, names, name)) == 0);
+        for (const struct node *other = n->hh.next; other != NULL;
+             other = other->hh.next)
+            ASSERT(!addr_equal(&n->addr, &other->addr));
+    }
+}
+
+static void check_hostnames(const struct core *core)
+{
+    uint32_t n_strays = 0;
+
+    for (const struct hostname *h = core->hostnames; h != NULL; h = h->hh.next) {
+        n_strays += h->is_stray;
+        ASSERT(!h->is_stray || h->asked_at != CORE_NEVER);
+        ASSERT(h->waiters == NULL || h->asked_at != CORE_NEVER);
+    }
+    ASSERT_CMP(n_strays, ==, core->n_strays);
+}
+
 /* Returns how many voters it has. */
 static uint32_t check_master(const struct core *core, const struct master *master)
 {
@@ -71,11 +106,13 @@ static uint32_t check_master(const struct core *core, const struct master *maste
     ASSERT(master->core == core);
     ASSERT(master->current != NULL);
     check_node(core, master, master->current);
-    for (n = master->replicas; n != NULL; n = n->hh.next) {
-        ASSERT(n != master->current);
-        ASSERT(!addr_equal(&n->addr, &master->current->addr));
+    check_replicas(master);
+    for (n = master->replicas; n != NULL; n = n->hh.next)
         check_node(core, master, n);
-    }
+    const struct master *found = core_master_at(
+        core, core_host(core, &master->current->addr), master->current->addr.port);
+    ASSERT(found != NULL && (found == master || addr_equal(&found->current->addr,
+                                                           &master->current->addr)));
     for (v = master->voters; v != NULL; v = v->hh.next) {
         ASSERT(v->master == master);
         ASSERT(slots_get(&core->voter_ids, v->id) == v);
@@ -90,6 +127,7 @@ void core_check(const struct core *core)
     const struct job *job;
 
     heap_check(&core->timers);
+    check_hostnames(core);
     for (const struct master *m = core->masters; m != NULL; m = m->hh.next)
         n_voters += check_master(core, m);
     for (const struct peer *p = core->peers; p != NULL; p = p->hh.next) {

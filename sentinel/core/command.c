@@ -145,6 +145,9 @@ void command_ask(struct core *core, struct voter *voter, uint64_t epoch)
 {
     const struct master *master = voter->master;
     const struct addr *addr = &master->current->addr;
+    /* In the form in which it knows the master: it may not look names up. */
+    const char *host =
+        voter->says_ip && addr->ip[0] != '\0' ? addr->ip : core_host(core, addr);
     char port[16], epoch_text[32];
     struct buf bytes = {0};
 
@@ -152,8 +155,7 @@ void command_ask(struct core *core, struct voter *voter, uint64_t epoch)
     snprintf(epoch_text, sizeof(epoch_text), "%" PRIu64,
              epoch != 0 ? epoch : core->disk_epoch);
     resp_command(&bytes, master_command(master, "SENTINEL"), "is-master-down-by-addr",
-                 core_host(core, addr), port, epoch_text, epoch != 0 ? core->myid : "*",
-                 (char *)NULL);
+                 host, port, epoch_text, epoch != 0 ? core->myid : "*", (char *)NULL);
     command_send(core, voter->peer->link, LINK_CMD, &bytes, 1,
                  tag_pack(epoch != 0 ? TAG_VOTE : TAG_ASK, voter));
     voter->asked_at = core->now;

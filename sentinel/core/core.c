@@ -35,6 +35,7 @@ void core_free(struct core *core)
     HASH_ITER(hh, core->masters, master, next)
     master_free(core, master);
     resolve_release(core);
+    scope_release(core);
     settings_release(core);
     slots_release(&core->links);
     slots_release(&core->voter_ids);
@@ -52,6 +53,7 @@ static void start_node(struct core *core, struct node *node, int64_t spread_ms)
     node->hello_due_at = core->now;
     link->ping_pending_at = link->pong_at = link->avail_at = core->now;
     link->redial_at = core->now + rng_between(&core->rng, 0, spread_ms);
+    link->ask_due_at = link->redial_at;
     link_refresh(core, link);
     detect_node(core, node);
 }
@@ -63,6 +65,7 @@ static void start_peer(struct core *core, struct peer *peer, int64_t spread_ms)
 
     link->ping_pending_at = link->pong_at = link->avail_at = core->now;
     link->redial_at = core->now + rng_between(&core->rng, 0, spread_ms);
+    link->ask_due_at = link->redial_at;
     link_refresh(core, link);
     DL_FOREACH(peer->voters, voter)
     {
@@ -102,6 +105,7 @@ void core_start(struct core *core, int64_t now, int64_t wall,
     }
     for (struct peer *p = core->peers; p != NULL; p = p->hh.next)
         start_peer(core, p, spread);
+    scope_check_announced(core);
     timer_arm(core, &core->pulse_timer, core->now + CORE_PULSE_MS);
     durable_settle(core);
     core->actions = NULL;
@@ -179,7 +183,7 @@ static void on_message(struct core *core, const struct core_event *event)
         return;
     link->sub_heard_at = core->now;
     if (strcmp(event->message.channel, HELLO_CHANNEL) == 0)
-        hello_on_text(core, event->message.text, event->message.len, true);
+        hello_on_text(core, event->message.text, event->message.len, link);
 }
 
 static void dispatch(struct core *core, const struct core_event *event)

@@ -151,35 +151,42 @@ static struct voter *hello_learn_peer(struct core *core, struct master *master,
 
 /* A newer configuration of the master: adopt it (behaviour.md 5.3 step 5). */
 static void hello_adopt_config(struct core *core, struct master *master,
-                               struct voter *voter, const struct hello *hello)
+                               struct voter *voter, const struct hello *hello,
+                               const struct link *from)
 {
     struct addr addr = {0};
 
-    if (addr_is(&master->current->addr, hello->host, hello->master_port)) {
+    if (resolve_compare(core, &master->current->addr, hello->host,
+                        hello->master_port) == SAME_YES) {
         master->config_epoch = hello->config_epoch;
         durable_touch_config(core, master);
         return;
     }
+    /* Not a name without an address: while it has none, the old one serves better. */
     if (resolve_addr(core, &addr, hello->host, hello->master_port) != 0 ||
-        addr.port == 0) {
+        addr.port == 0 || addr.ip[0] == '\0') {
         addr_release(&addr);
         hello_refuse(core, hello->host, strlen(hello->host),
                      "the new master's address cannot be used");
+        return;
+    }
+    if (!scope_accepts(core, from, &addr, "the new master")) {
+        addr_release(&addr);
         return;
     }
     emit_voter(core, LOG_LVL_WARNING, "+config-update-from", voter, NULL);
     emit_plain(core, LOG_LVL_WARNING, "+switch-master", master, "%s %s %u %s %" PRId64,
                master->name, core_host(core, &master->current->addr),
                master->current->addr.port, hello->host, hello->master_port);
-    struct addr from = {0};
-    addr_copy(&from, &master->current->addr);
+    struct addr old = {0};
+    addr_copy(&old, &master->current->addr);
     struct node *node = node_find(master, &addr);
     if (node == NULL)
         node = node_add_replica(core, master, &addr);
     master->config_epoch = hello->config_epoch;
     master_switch(core, master, node);
-    jobs_reconfig(core, master, "observer", &from, &master->current->addr);
-    addr_release(&from);
+    jobs_reconfig(core, master, "observer", &old, &master->current->addr);
+    addr_release(&old);
     addr_release(&addr);
 }
 
@@ -214,12 +221,44 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
     return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
 }
 
-void hello_on_text(struct core *core, const char *text, size_t len, bool from_pubsub)
+/* Names in |hello| that must be looked up before it can be judged; NULL if none. */
+static const char *hello_awaits(struct core *core, const struct master *master,
+                                const struct voter *voter, const struct hello *hello)
+{
+    if ((voter == NULL && !resolve_learn(core, hello->ip)) ||
+        (voter != NULL && resolve_compare(core, &voter->peer->addr, hello->ip,
+                                          hello->port) == SAME_UNKNOWN))
+        return hello->ip;
+    bool is_newer = hello->config_epoch > master->config_epoch;
+    enum same same =
+        resolve_compare(core, &master->current->addr, hello->host, hello->master_port);
+    return is_newer && (same == SAME_UNKNOWN ||
+                        (same == SAME_NO && !resolve_learn(core, hello->host)))
+               ? hello->host
+               : NULL;
+}
+
+/* In which form |voter| speaks of the master, whose configuration we agree on: it may
+ * be asked in that form only, and ask us in it. */
+static void hello_note_form(struct core *core, struct master *master,
+                            struct voter *voter, const struct hello *hello)
+{
+    if (hello->config_epoch != master->config_epoch ||
+        hello->master_port != master->current->addr.port)
+        return;
+    voter->says_ip = !addr_is_name(hello->host);
+    if (!voter->says_ip && core_number(core, CORE_OPT_RESOLVE_HOSTNAMES) == 0 &&
+        !addr_is(&master->current->addr, hello->host, hello->master_port))
+        master_set_alias(core, master, hello->host);
+}
+
+void hello_on_text(struct core *core, const char *text, size_t len,
+                   const struct link *sub)
 {
     struct hello hello;
     struct addr addr = {0};
 
-    if (from_pubsub) {
+    if (sub != NULL) {
         for (size_t i = 0; i + RUN_ID_LEN <= len; i++)
             if (memcmp(text + i, core->myid, RUN_ID_LEN) == 0)
                 return; /* our own, coming back */
@@ -244,10 +283,22 @@ void hello_on_text(struct core *core, const char *text, size_t len, bool from_pu
         return;
     }
     struct voter *voter = voter_find(master, hello.run_id);
-    if (voter == NULL || !addr_is(&voter->peer->addr, hello.ip, hello.port)) {
-        if (resolve_addr(core, &addr, hello.ip, hello.port) != 0 || addr.port == 0) {
+    const char *name = hello_awaits(core, master, voter, &hello);
+    if (name != NULL) {
+        resolve_then_hello(core, name, text, len);
+        return;
+    }
+    const struct link *from = sub != NULL ? sub : master->current->link;
+    if (voter == NULL ||
+        resolve_compare(core, &voter->peer->addr, hello.ip, hello.port) != SAME_YES) {
+        if (resolve_addr(core, &addr, hello.ip, hello.port) != 0 || addr.port == 0 ||
+            addr.ip[0] == '\0') {
             addr_release(&addr);
             hello_refuse(core, text, len, "the sender's address cannot be used");
+            return;
+        }
+        if (!scope_accepts(core, from, &addr, "a sentinel")) {
+            addr_release(&addr);
             return;
         }
         voter = hello_learn_peer(core, master, &hello, &addr);
@@ -260,12 +311,8 @@ void hello_on_text(struct core *core, const char *text, size_t len, bool from_pu
         vote_raise_epoch(core, master, epoch);
     if (hello.config_epoch > master->config_epoch ||
         hello_wins_tie(core, master, &hello))
-        hello_adopt_config(core, master, voter, &hello);
-}
-
-static const char *hello_own_host(const struct core *core, const struct link *link)
-{
-    return core->announce_ip != NULL ? core->announce_ip : link->local_ip;
+        hello_adopt_config(core, master, voter, &hello, from);
+    hello_note_form(core, master, voter, &hello);
 }
 
 void hello_publish(struct core *core, struct master *master, struct link *link,
@@ -273,17 +320,18 @@ void hello_publish(struct core *core, struct master *master, struct link *link,
 {
     char payload[HELLO_TEXT_MAX + ADDR_HOST_MAX];
     const struct addr *addr = &master_address_node(master)->addr;
+    const char *own = scope_own_host(core, link), *host = core_host(core, addr);
     int64_t port = core_number(core, CORE_OPT_ANNOUNCE_PORT);
 
-    if (!link_is_open(link) || hello_own_host(core, link)[0] == '\0' ||
-        !durable_hello_allowed(master))
+    if (!link_is_open(link) || own[0] == '\0' || !durable_hello_allowed(master))
         return;
+    scope_check_told(core, link, own, "This sentinel");
+    scope_check_told(core, link, host, master->name);
     if (port == 0)
         port = core_number(core, CORE_OPT_PORT);
     snprintf(payload, sizeof(payload),
-             "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%u,%" PRIu64,
-             hello_own_host(core, link), port, core->myid, core->disk_epoch,
-             master->name, core_host(core, addr), addr->port, master->config_epoch);
+             "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%u,%" PRIu64, own, port, core->myid,
+             core->disk_epoch, master->name, host, addr->port, master->config_epoch);
     command_publish(core, link, master, payload, node != NULL);
     if (node != NULL)
         node->hello_pending = true;

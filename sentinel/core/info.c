@@ -182,6 +182,32 @@ static void info_apply_run_id(struct core *core, struct node *node,
     memcpy(node->run_id, info->run_id, sizeof(node->run_id));
 }
 
+/* A replica of |node| that is not known yet, or not by this name. */
+static void info_apply_replica(struct core *core, struct node *node, const char *host,
+                               int64_t port)
+{
+    struct addr addr = {0};
+
+    if (resolve_addr(core, &addr, host, port) != 0) {
+        emit_note(core, "replica '%s' of %s ignored: not a numeric address", host,
+                  node->master->name);
+        return;
+    }
+    struct node *replica = node_find(node->master, &addr);
+    if (replica == NULL && !addr_equal(&node->addr, &addr)) {
+        /* A name may stand for one that is known by another. */
+        if (!resolve_learn(core, host)) {
+            resolve_then_info(core, host, node);
+        } else if (scope_accepts(core, node->link, &addr, "a replica")) {
+            replica = node_add_replica(core, node->master, &addr);
+            emit_node(core, LOG_LVL_NOTICE, "+slave", replica, NULL);
+        }
+    }
+    if (replica != NULL)
+        replica->listed_at = core->now;
+    addr_release(&addr);
+}
+
 static void info_apply_replicas(struct core *core, struct node *node,
                                 const struct info *info)
 {
@@ -191,26 +217,12 @@ static void info_apply_replicas(struct core *core, struct node *node,
     for (size_t i = 0; i < info->n_replicas; i++) {
         const struct info_replica *r = &info->replicas[i];
         char host[ADDR_HOST_MAX + 1];
-        struct addr addr = {0};
 
         if (r->host_len > ADDR_HOST_MAX)
             continue;
         memcpy(host, r->host, r->host_len);
         host[r->host_len] = '\0';
-        if (resolve_addr(core, &addr, host, r->port) != 0) {
-            emit_note(core, "replica '%s' of %s ignored: not a numeric address", host,
-                      node->master->name);
-            continue;
-        }
-        struct node *replica = node_find(node->master, &addr);
-        if (replica == NULL) {
-            replica = node_add_replica(core, node->master, &addr);
-            if (replica != NULL)
-                emit_node(core, LOG_LVL_NOTICE, "+slave", replica, NULL);
-        }
-        if (replica != NULL)
-            replica->listed_at = core->now;
-        addr_release(&addr);
+        info_apply_replica(core, node, host, r->port);
     }
 }
 
@@ -301,7 +313,8 @@ static void info_react_wrong_master(struct core *core, struct node *node)
     struct master *master = node->master;
 
     if (node->reported_host == NULL ||
-        addr_is(&master->current->addr, node->reported_host, node->reported_port))
+        resolve_compare(core, &master->current->addr, node->reported_host,
+                        node->reported_port) != SAME_NO)
         return;
     if (failover_in_progress(master) || !master_looks_sane(core, master) ||
         !node_no_down_for(core, node, master->failover_timeout_ms) ||

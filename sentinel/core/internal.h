@@ -141,18 +141,44 @@ void link_on_subscribed(struct core *core, struct link *link,
 void link_reset(struct core *core, struct link *link);
 /* Users, their down-after or the address have changed. */
 void link_refresh(struct core *core, struct link *link);
-/* A name was resolved, or (NULL) was not. */
+/* The name of its address was looked up: it means |ip|, or (NULL) nobody knows. */
 void link_on_address(struct core *core, struct link *link, const char *ip);
 /* May another command be sent on cmd now? */
 bool link_is_open(const struct link *link);
 
 /* ---- resolve.c ---- */
-void resolve_ask(struct core *core, struct link *link);
+/* The link's address has been set: hears of its host name from now on. */
+void resolve_attach(struct core *core, struct link *link);
+void resolve_detach(struct link *link);
+/* Looks |name| up, unless that is under way, or names may not be used. */
+void resolve_ask(struct core *core, struct hostname *name);
 void resolve_on_answer(struct core *core, const char *host, const char *ip);
-/* Sets |addr| from texts under the present settings: ERR_SYNTAX if |host| is a name and
- * resolve-hostnames is off, ERR_RANGE for a bad port. */
 void resolve_release(struct core *core);
+/* Sets |addr| from texts under the present settings: ERR_SYNTAX if |host| is a name and
+ * resolve-hostnames is off, ERR_RANGE for a bad port. A name gets the address that is
+ * known for it, fresh or not; "" if none is. */
 int resolve_addr(struct core *core, struct addr *addr, const char *host, int64_t port);
+/* What the name |host| stood for last; NULL if that is not known. */
+const char *resolve_known(const struct core *core, const char *host);
+/* True if |host| is known as well as it can be. If not it is being looked up now. */
+bool resolve_learn(struct core *core, const char *host);
+/* Do |host| and |port| name the place |addr|? SAME_UNKNOWN: a look-up will tell. */
+enum same { SAME_NO, SAME_YES, SAME_UNKNOWN };
+enum same resolve_compare(struct core *core, const struct addr *addr, const char *host,
+                          int64_t port);
+/* When |host| has been looked up: asks |node| for INFO again, ... */
+void resolve_then_info(struct core *core, const char *host, const struct node *node);
+/* ... takes the message |text| as if it came then, ... */
+void resolve_then_hello(struct core *core, const char *host, const char *text,
+                        size_t len);
+/* ... or handles |rq|, a CORE_RQ_MONITOR, again. False: there is nothing to wait for.
+ */
+bool resolve_then_monitor(struct core *core, const struct core_request *rq);
+/* May resolve-hostnames be switched off? Not while the name is all we know of a place:
+ * a file that says so would be refused at the next start. */
+bool resolve_may_be_off(const struct core *core, struct error *err);
+/* resolve-hostnames has changed. */
+void resolve_switched(struct core *core);
 
 /* ---- node.c ---- */
 struct node *node_new(struct core *core, struct master *master,
@@ -179,9 +205,13 @@ void node_forget(struct core *core, struct node *replica);
  */
 void node_arm_forget(struct core *core, struct node *node);
 void node_on_forget_timer(struct core *core, struct node *node);
-/* The address that the name of |node| stands for is known, or new: replicas that are at
- * the master's own address are none, and are dropped. True if |node| is gone. */
-bool node_drop_twins(struct core *core, struct node *node);
+/* announce-hostnames has changed: so have the names of replicas. */
+void node_rename_all(struct core *core);
+/* |node| is at another numeric address than before. Of two entries for one place one
+ * is dropped, and its host name kept. True if that was |node|. */
+bool node_on_moved(struct core *core, struct node *node);
+/* |node| and |other| are one place: what was given in numbers gets the name. */
+void node_take_name(struct core *core, struct node *node, const struct node *other);
 
 /* ---- info.c ---- */
 #define INFO_REPLICAS_MAX 512
@@ -210,13 +240,31 @@ void info_on_reply(struct core *core, struct node *node,
                    const struct resp_value *value);
 
 /* ---- hello.c ---- */
-void hello_on_text(struct core *core, const char *text, size_t len, bool from_pubsub);
+/* |sub| is the link whose subscription it came through; NULL: somebody sent it to us,
+ * or it has waited for a name. */
+void hello_on_text(struct core *core, const char *text, size_t len,
+                   const struct link *sub);
 /* Sends one hello about |master| over |link|; |node| is whose link it is, or NULL. */
 void hello_publish(struct core *core, struct master *master, struct link *link,
                    struct node *node);
 /* To every server and peer of |master| at once. */
 void hello_publish_all(struct core *core, struct master *master);
 void hello_on_peer_timer(struct core *core, struct peer *peer);
+
+/* ---- scope.c ---- */
+/* May |addr|, which |what| is said to have by whoever is behind |from|, be used? Logs
+ * once if not. */
+bool scope_accepts(struct core *core, const struct link *from, const struct addr *addr,
+                   const char *what);
+/* announce-ip has been set. */
+void scope_check_announced(struct core *core);
+/* What we call ourselves towards the other end of |link|; "" if it is not up. */
+const char *scope_own_host(const struct core *core, const struct link *link);
+/* |what| is about to be told to the other end of |to| as |host|: warns once if that
+ * means something else there. */
+void scope_check_told(struct core *core, const struct link *to, const char *host,
+                      const char *what);
+void scope_release(struct core *core);
 
 /* ---- peer.c ---- */
 struct peer *peer_find(const struct core *core, const char *run_id);
@@ -340,10 +388,15 @@ void master_on_timer(struct core *core, struct master *master);
 void master_rearm(struct core *core, struct master *master);
 /* The master record can be trusted (behaviour.md 4.4). */
 bool master_looks_sane(const struct core *core, const struct master *master);
-/* Its current address has changed. */
-void master_reindex(struct core *core, struct master *master);
 /* Command name after rename-command; |master| may be NULL. */
 const char *master_command(const struct master *master, const char *name);
+
+/* ---- place.c ---- */
+/* Its current address has changed. */
+void master_reindex(struct core *core, struct master *master);
+/* Peers call its present address by the name |host| (NULL: by none of their own). */
+void master_set_alias(struct core *core, struct master *master, const char *host);
+void place_forget(struct core *core, struct master *master);
 
 /* ---- settings.c ---- */
 void settings_init(struct core *core);

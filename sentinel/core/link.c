@@ -11,6 +11,16 @@
 #define DIAL_TIMEOUT_MIN_MS 250
 #define DIAL_TIMEOUT_MAX_MS 2000
 #define IN_FLIGHT_MAX 100
+/* A name is looked up anew for each connection, but one that has an address already is
+ * waited for only so long: a name server that hangs must not keep a server away. */
+#define NAME_PATIENCE_MS 100
+/* An established connection without an answer to PING for so long may be to a place
+ * that its name does not mean any more. */
+#define NAME_SILENT_MS 1000
+/* Pauses between two look-ups for one link: while it is silent, or works. */
+#define NAME_PAUSE_MS 100
+#define NAME_PAUSE_SILENT_MS 1000
+#define NAME_PAUSE_MAX_MS 10000
 
 struct addr *link_addr(const struct link *link)
 {
@@ -52,6 +62,7 @@ struct link *link_new(struct core *core, struct node *node, struct peer *peer)
     link->cmd.dialled_at = link->sub.dialled_at = CORE_NEVER;
     link->cmd.up_at = link->sub.up_at = CORE_NEVER;
     timer_init(&link->timer, TIMER_LINK, link);
+    resolve_attach(core, link);
     return link;
 }
 
@@ -63,6 +74,7 @@ static void link_lost_cmd(struct core *core, struct link *link)
     link->local_ip[0] = '\0';
     if (link->ping_pending_at == CORE_NEVER) {
         link->ping_pending_at = core->now;
+        link->ask_due_at = min_i64(link->ask_due_at, core->now);
         detect_lost(core, link);
     }
 }
@@ -99,6 +111,7 @@ void link_free(struct core *core, struct link *link)
         }
     }
     timer_disarm(core, &link->timer);
+    resolve_detach(link);
     slots_remove(&core->links, link->id);
     mem_free(link);
 }
@@ -135,9 +148,41 @@ static int64_t link_sub_stale_at(const struct core *core, const struct link *lin
     return max_i64(at, heard + 3 * core_number(core, CORE_OPT_PUBLISH_PERIOD)) + 1;
 }
 
-static bool link_can_dial(const struct link *link)
+/* Does nothing answer where we think it is? */
+static bool link_is_lost(const struct core *core, const struct link *link)
 {
-    return link_addr(link)->port != 0 && !link->resolving;
+    return !link->cmd.up || (link->ping_pending_at != CORE_NEVER &&
+                             core->now - link->ping_pending_at >= NAME_SILENT_MS);
+}
+
+/* When the name is to be looked up (again): for each connection, and while there is no
+ * answer. CORE_NEVER if there is no need, or no way. */
+static int64_t link_ask_at(const struct core *core, const struct link *link)
+{
+    int64_t at = link->ask_due_at;
+
+    if (link->hostname == NULL || link->hostname->asked_at != CORE_NEVER ||
+        link_addr(link)->port == 0 ||
+        core_number(core, CORE_OPT_RESOLVE_HOSTNAMES) == 0)
+        return CORE_NEVER;
+    if (link_is_lost(core, link) || link->confirm)
+        return at;
+    return link->ping_pending_at == CORE_NEVER
+               ? CORE_NEVER
+               : max_i64(at, link->ping_pending_at + NAME_SILENT_MS);
+}
+
+/* When what is down may be dialled. */
+static int64_t link_dial_at(const struct link *link)
+{
+    const struct hostname *name = link->hostname;
+
+    if (link_addr(link)->port == 0 || link_addr(link)->ip[0] == '\0')
+        return CORE_NEVER;
+    if (link->cmd.up || name == NULL || name->is_failing || !link->confirm ||
+        name->asked_at == CORE_NEVER)
+        return link->redial_at;
+    return max_i64(link->redial_at, name->asked_at + NAME_PATIENCE_MS);
 }
 
 static void link_rearm(struct core *core, struct link *link)
@@ -151,9 +196,10 @@ static void link_rearm(struct core *core, struct link *link)
         at = min_i64(at, link->cmd.dialled_at + link_dial_timeout(link));
     if (link->sub.dialling)
         at = min_i64(at, link->sub.dialled_at + link_dial_timeout(link));
-    if (link_can_dial(link) && ((!link->cmd.up && !link->cmd.dialling) ||
-                                (want_sub && !link->sub.up && !link->sub.dialling)))
-        at = min_i64(at, link->redial_at);
+    if ((!link->cmd.up && !link->cmd.dialling) ||
+        (want_sub && !link->sub.up && !link->sub.dialling))
+        at = min_i64(at, link_dial_at(link));
+    at = min_i64(at, link_ask_at(core, link));
     at = min_i64(at, link_stale_at(core, link));
     at = min_i64(at, link_sub_stale_at(core, link));
     timer_arm(core, &link->timer, at);
@@ -176,16 +222,19 @@ static void link_dial_chan(struct core *core, struct link *link, enum link_chan 
     chan->dialled_at = core->now;
 }
 
-/* Dials what is down. A name is looked up anew for each connection. */
+static void link_ask(struct core *core, struct link *link)
+{
+    if (core->now < link_ask_at(core, link))
+        return;
+    link->confirm = true;
+    resolve_ask(core, link->hostname);
+}
+
+/* Dials what is down, if it is time. */
 static void link_dial(struct core *core, struct link *link)
 {
-    if (!link_can_dial(link))
-        return;
-    if (link_addr(link)->host != NULL && !link->cmd.up && !link->cmd.dialling) {
-        resolve_ask(core, link);
-        return;
-    }
-    if (link_addr(link)->ip[0] == '\0')
+    link_ask(core, link);
+    if (core->now < link_dial_at(link))
         return;
     link_dial_chan(core, link, LINK_CMD);
     /* The subscription follows a working command channel; a dead server then costs one
@@ -194,21 +243,35 @@ static void link_dial(struct core *core, struct link *link)
         link_dial_chan(core, link, LINK_SUB);
 }
 
+/* What is dialled next is somewhere else. True if |link| is gone. */
+static bool link_move(struct core *core, struct link *link, const char *ip)
+{
+    link_close_chan(core, link, LINK_CMD);
+    link_close_chan(core, link, LINK_SUB);
+    link->redial_at = core->now;
+    link->n_failed_dials = 0;
+    addr_set_ip(link_addr(link), ip);
+    if (link->node != NULL)
+        return node_on_moved(core, link->node);
+    durable_touch(core, NULL);
+    return false;
+}
+
 void link_on_address(struct core *core, struct link *link, const char *ip)
 {
-    link->resolving = false;
-    if (ip != NULL && strcmp(link_addr(link)->ip, ip) != 0) {
-        addr_set_ip(link_addr(link), ip);
-        if (link->node != NULL && node_is_master(link->node))
-            master_reindex(core, link->node->master);
-        if (link->node != NULL && node_drop_twins(core, link->node))
-            return; /* and |link| with it */
-    }
-    if (link_addr(link)->ip[0] == '\0') {
-        link->redial_at = core->now + REDIAL_MAX_MS;
-    } else {
-        link_dial_chan(core, link, LINK_CMD);
-    }
+    int64_t most = link_is_lost(core, link) ? NAME_PAUSE_SILENT_MS : NAME_PAUSE_MAX_MS;
+
+    link->ask_due_at = core->now + max_i64(NAME_PAUSE_MS, link->ask_pause_ms);
+    link->ask_pause_ms = min_i64(most, 2 * max_i64(NAME_PAUSE_MS, link->ask_pause_ms));
+    /* One that works is left alone, whatever its name means now: names with several
+     * addresses give another one each time. */
+    if (ip != NULL && strcmp(link_addr(link)->ip, ip) != 0 &&
+        (link->confirm || link_is_lost(core, link)) && link_move(core, link, ip))
+        return;
+    if (ip != NULL)
+        link->confirm = false;
+    if (!link->cmd.up)
+        link_dial(core, link);
     link_rearm(core, link);
 }
 
@@ -337,8 +400,7 @@ void link_on_timer(struct core *core, struct link *link)
         link_recycle(core, link, LINK_CMD, "PING unanswered");
     if (core->now >= link_sub_stale_at(core, link))
         link_recycle(core, link, LINK_SUB, "silent");
-    if (core->now >= link->redial_at)
-        link_dial(core, link);
+    link_dial(core, link);
     if (link->cmd.up && core->now >= link->ping_due_at)
         link_on_ping_due(core, link);
     link_rearm(core, link);
@@ -369,6 +431,7 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
                 ? core->now
                 : max_i64(core->now + 1, link->ping_sent_at + link->ping_period_ms);
         link->n_failed_dials = 0;
+        link->ask_pause_ms = link->confirm ? link->ask_pause_ms : 0;
         if (link->node != NULL && starts_with(value->str, "PONG"))
             link->node->rebooted = false;
         detect_link(core, link);

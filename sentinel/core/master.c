@@ -41,67 +41,6 @@ uint32_t master_usable_voters(const struct master *master)
     return n;
 }
 
-/* ------------------------------------------------------------- by address ---- */
-
-static void master_unindex(struct core *core, struct master *master)
-{
-    struct place *place = master->place;
-
-    if (place == NULL)
-        return;
-    DL_DELETE2(place->masters, master, at_prev, at_next);
-    master->place = NULL;
-    if (place->masters == NULL) {
-        HASH_DEL(core->places, place);
-        mem_free(place);
-    }
-}
-
-void master_reindex(struct core *core, struct master *master)
-{
-    const struct addr *addr = &master->current->addr;
-    char key[sizeof(((struct place *)NULL)->key)];
-    struct place *place;
-
-    master_unindex(core, master);
-    if (addr->ip[0] == '\0')
-        return;
-    snprintf(key, sizeof(key), "%s %u", addr->ip, addr->port);
-    HASH_FIND_STR(core->places, key, place);
-    if (place == NULL) {
-        place = mem_zalloc(sizeof(*place));
-        memcpy(place->key, key, sizeof(place->key));
-        HASH_ADD_STR(core->places, key, place);
-    }
-    DL_APPEND2(place->masters, master, at_prev, at_next);
-    master->place = place;
-}
-
-struct master *core_master_at(const struct core *core, const char *host, int64_t port)
-{
-    char ip[ADDR_IP_CAP], key[sizeof(((struct place *)NULL)->key)];
-    struct place *place = NULL;
-
-    if (addr_canon_ip(ip, host)) {
-        snprintf(key, sizeof(key), "%s %" PRId64, ip, port);
-        HASH_FIND_STR(core->places, key, place);
-        return place != NULL ? place->masters : NULL;
-    }
-    if (core_number(core, CORE_OPT_RESOLVE_HOSTNAMES) == 0)
-        return NULL;
-    for (struct master *m = core->masters; m != NULL; m = m->hh.next)
-        if (addr_is(&m->current->addr, host, port))
-            return m;
-    return NULL;
-}
-
-bool core_is_master_down(const struct core *core, const char *host, int64_t port)
-{
-    const struct master *master = core_master_at(core, host, port);
-
-    return master != NULL && !core->tilt && master->current->s_down;
-}
-
 /* ------------------------------------------------------------- life cycle ---- */
 
 struct master *master_new(struct core *core, const char *name, const struct addr *addr,
@@ -148,7 +87,7 @@ void master_free(struct core *core, struct master *master)
     durable_forget(core, master);
     timer_disarm(core, &master->timer);
     master_drop_children(core, master);
-    master_unindex(core, master);
+    place_forget(core, master);
     node_free(core, master->current);
     HASH_DEL(core->masters, master);
     for (; renamed != NULL; renamed = next) {
@@ -185,14 +124,16 @@ void master_reset(struct core *core, struct master *master)
 /* The old master becomes a replica of the new one. */
 static void master_keep_old(struct core *core, struct master *master, struct node *old)
 {
-    struct node *twin;
+    struct node *twin = node_find(master, &old->addr);
 
-    node_rename(old);
-    HASH_FIND_STR(master->replicas, old->name, twin);
-    if (twin != NULL || addr_equal(&old->addr, &master->current->addr)) {
+    if (twin == NULL && addr_equal(&old->addr, &master->current->addr))
+        twin = master->current;
+    if (twin != NULL) {
+        node_take_name(core, twin, old);
         node_free(core, old);
         return;
     }
+    node_rename(old);
     HASH_ADD_KEYPTR(hh, master->replicas, old->name, strlen(old->name), old);
 }
 
@@ -203,6 +144,7 @@ void master_switch(struct core *core, struct master *master, struct node *node)
     failover_reset(core, master);
     HASH_DEL(master->replicas, node);
     master->current = node;
+    mem_replace(&master->alias, NULL); /* it was the old one's */
     master_keep_old(core, master, old);
     master_reindex(core, master);
     master->o_down = false;

@@ -198,9 +198,7 @@ struct node *node_find(const struct master *master, const struct addr *addr)
     HASH_FIND_STR(master->replicas, addr_name(addr, names, name), node);
     if (node != NULL)
         return node;
-    /* A name and its address are one place; only worth a walk if names are about. */
-    if (core_number(master->core, CORE_OPT_RESOLVE_HOSTNAMES) == 0)
-        return NULL;
+    /* A name and its address are one place. */
     for (node = master->replicas; node != NULL; node = node->hh.next)
         if (addr_equal(&node->addr, addr))
             return node;
@@ -234,32 +232,84 @@ void node_forget(struct core *core, struct node *replica)
     master_rearm(core, master);
 }
 
-static void node_drop(struct core *core, struct node *node)
+/* Its key in master->replicas follows its address. */
+static void node_rekey(struct node *node)
 {
     struct master *master = node->master;
 
-    emit_note(core, "replica %s of %s turned out to be the master itself", node->name,
-              master->name);
+    if (node_is_master(node)) {
+        node_rename(node);
+        return;
+    }
+    HASH_DEL(master->replicas, node);
+    node_rename(node);
+    HASH_ADD_KEYPTR(hh, master->replicas, node->name, strlen(node->name), node);
+}
+
+void node_rename_all(struct core *core)
+{
+    for (struct master *m = core->masters; m != NULL; m = m->hh.next) {
+        struct node *replicas = m->replicas, *node, *next;
+        /* All out before the first is back in: new names may be old ones of others. */
+        m->replicas = NULL;
+        HASH_ITER(hh, replicas, node, next)
+        {
+            HASH_DEL(replicas, node);
+            node_rename(node);
+            HASH_ADD_KEYPTR(hh, m->replicas, node->name, strlen(node->name), node);
+        }
+        node_rename(m->current);
+        durable_touch(core, m);
+    }
+}
+
+void node_take_name(struct core *core, struct node *node, const struct node *other)
+{
+    if (node->addr.host != NULL || other->addr.host == NULL)
+        return;
+    mem_replace(&node->addr.host, other->addr.host);
+    resolve_attach(core, node->link);
+    if (node_is_master(node))
+        master_reindex(core, node->master);
+    node_rekey(node);
+}
+
+/* |node|, a replica, is what |twin| is already. */
+static void node_merge(struct core *core, struct node *node, struct node *twin)
+{
+    struct master *master = node->master;
+
+    emit_note(core, "replica %s of %s turned out to be %s", node->name, master->name,
+              node_is_master(twin) ? "the master itself" : twin->name);
     if (master->failover.promoted == node)
         failover_reset(core, master);
+    node_take_name(core, twin, node);
     node_forget(core, node);
 }
 
-bool node_drop_twins(struct core *core, struct node *node)
+bool node_on_moved(struct core *core, struct node *node)
 {
     struct master *master = node->master;
     struct node *replica, *next;
 
-    if (!node_is_master(node)) {
-        if (!addr_equal(&node->addr, &master->current->addr))
-            return false;
-        node_drop(core, node);
+    durable_touch(core, master);
+    if (!node_is_master(node) && addr_equal(&node->addr, &master->current->addr)) {
+        node_merge(core, node, master->current);
         return true;
     }
+    node_rekey(node);
+    if (node_is_master(node))
+        master_reindex(core, master);
     HASH_ITER(hh, master->replicas, replica, next)
     {
-        if (addr_equal(&replica->addr, &node->addr))
-            node_drop(core, replica);
+        if (replica == node || !addr_equal(&replica->addr, &node->addr))
+            continue;
+        if (node_is_master(node) || master->failover.promoted == node) {
+            node_merge(core, replica, node);
+            continue;
+        }
+        node_merge(core, node, replica);
+        return true;
     }
     return false;
 }

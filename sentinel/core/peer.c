@@ -120,7 +120,7 @@ void voter_forget_opinion(struct voter *voter)
 void peer_change_address(struct core *core, struct peer *peer, const struct addr *addr)
 {
     addr_copy(&peer->addr, addr);
-    peer->link->resolving = false;
+    resolve_attach(core, peer->link);
     link_reset(core, peer->link);
 }
 

@@ -85,7 +85,8 @@ void reconf_on_info(struct core *core, struct node *node)
         (node->reconf != RECONF_SENT && node->reconf != RECONF_INPROG))
         return;
     if (node->reconf == RECONF_SENT && node->reported_host != NULL &&
-        addr_is(&promoted->addr, node->reported_host, node->reported_port)) {
+        resolve_compare(core, &promoted->addr, node->reported_host,
+                        node->reported_port) == SAME_YES) {
         node->reconf = RECONF_INPROG;
         emit_node(core, LOG_LVL_NOTICE, "+slave-reconf-inprog", node, NULL);
     }

@@ -55,6 +55,10 @@ static void request_monitor(struct core *core, const struct core_request *rq)
         error = "Invalid port number.";
     else if (status != 0)
         error = "Invalid IP address or hostname specified";
+    else if (resolve_then_monitor(core, rq))
+        goto out; /* it is handled again when the name is looked up */
+    else if (addr.ip[0] == '\0')
+        error = "Invalid IP address or hostname specified";
     else if (core_master_by_name(core, rq->name) != NULL)
         error = "Duplicate master name.";
     if (error != NULL) {
@@ -65,6 +69,7 @@ static void request_monitor(struct core *core, const struct core_request *rq)
         emit_master(core, LOG_LVL_WARNING, "+monitor", master, "quorum %" PRId64,
                     master->quorum);
     }
+out:
     addr_release(&addr);
 }
 
@@ -184,6 +189,14 @@ static void request_settings(struct core *core, const struct core_request *rq,
     struct error err = {{0}};
 
     for (size_t i = 0; i < rq->n_settings; i++) {
+        const struct core_setting *s = &rq->settings[i];
+        if (s->option == CORE_OPT_RESOLVE_HOSTNAMES && s->number == 0 &&
+            !resolve_may_be_off(core, &err)) {
+            emit_answer_error(core, rq->client, err.text);
+            return;
+        }
+    }
+    for (size_t i = 0; i < rq->n_settings; i++) {
         if (settings_apply(core, NULL, &rq->settings[i], &err) != 0) {
             emit_answer_error(core, rq->client, err.text);
             return;
@@ -220,10 +233,12 @@ void request_handle(struct core *core, const struct core_request *rq)
         struct master *master = core_master_at(core, rq->host, rq->port);
         if (master != NULL)
             vote_on_asked(core, master);
+        else
+            resolve_learn(core, rq->host); /* for the next time */
         break;
     }
     case CORE_RQ_HELLO:
-        hello_on_text(core, rq->text, rq->text_len, false);
+        hello_on_text(core, rq->text, rq->text_len, NULL);
         emit_answer_int(core, rq->client, 1);
         break;
     case CORE_RQ_FAILOVER:

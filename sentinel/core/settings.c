@@ -174,6 +174,16 @@ static int apply_of_sentinel(struct core *core, const struct core_setting *s,
         break;
     case CORE_OPT_ANNOUNCE_IP:
         mem_replace(&core->announce_ip, s->text);
+        if (core->started)
+            scope_check_announced(core);
+        break;
+    case CORE_OPT_ANNOUNCE_HOSTNAMES:
+        core->numbers[s->option] = s->number;
+        node_rename_all(core);
+        break;
+    case CORE_OPT_RESOLVE_HOSTNAMES:
+        core->numbers[s->option] = s->number;
+        resolve_switched(core);
         break;
     case CORE_OPT_SENTINEL_USER:
         mem_replace(&core->sentinel_user, s->text);

@@ -65,9 +65,13 @@ struct link {
     int64_t ping_period_ms;  /* least over the users */
     int64_t down_after_ms;   /* least over the users */
     uint32_t n_down;         /* users that hold it to be sdown */
-    bool resolving;          /* a CORE_AC_RESOLVE is under way for this address */
-    bool auth_refused;       /* the last AUTH was answered by an error, logged */
-    bool sub_refused;        /* the last SUBSCRIBE was, logged */
+    struct hostname *hostname; /* of its address; NULL if that was given as numbers */
+    struct link *name_prev, *name_next; /* in hostname->links */
+    int64_t ask_due_at;   /* the name is not looked up for this link before this */
+    int64_t ask_pause_ms; /* grows while the link is in trouble */
+    bool confirm; /* dialled, or about to be, without a fresh answer for the name */
+    bool auth_refused; /* the last AUTH was answered by an error, logged */
+    bool sub_refused;  /* the last SUBSCRIBE was, logged */
     struct timer timer;
 };
 
@@ -148,6 +152,7 @@ struct voter {
     bool s_down;
     int64_t s_down_at;
     int64_t hello_at; /* last hello from it about this master */
+    bool says_ip;     /* and that gave the master's address in numbers */
     struct timer down_timer;
     struct voter *prev, *next; /* in peer->voters */
     UT_hash_handle hh;         /* in master->voters, by peer->run_id */
@@ -188,6 +193,15 @@ struct renamed {
     struct renamed *next;
 };
 
+/* How a master is found by where it is (place.c). */
+enum place_by { PLACE_BY_IP, PLACE_BY_HOST, PLACE_BY_ALIAS, PLACE_BY_N };
+
+struct place_user {
+    struct master *master;
+    struct place *place; /* NULL: not in use */
+    struct place_user *prev, *next;
+};
+
 struct master {
     struct core *core;
     char *name;
@@ -211,16 +225,32 @@ struct master {
                               * no hello about it before that is on disk */
     uint64_t dirty_version;  /* core->version of its last change of any saved thing */
     struct timer timer;
-    struct place *place; /* where its current address is indexed; or NULL */
-    struct master *at_prev, *at_next; /* in place->masters */
-    UT_hash_handle hh;                /* in core->masters, by name */
+    char *alias; /* a name that peers use for its present address, and that we may not
+                  * look up; NULL */
+    struct place_user places[PLACE_BY_N];
+    UT_hash_handle hh; /* in core->masters, by name */
 };
 
 /* Masters by address, so that is-master-down-by-addr does not search. */
 struct place {
-    char key[ADDR_IP_CAP + 8]; /* "ip port" */
-    struct master *masters;    /* those whose current address it is */
+    struct place_user *users; /* utlist: masters whose current address it is */
     UT_hash_handle hh;
+    char key[]; /* "host port" */
+};
+
+/* A host name and what it stands for. */
+struct hostname {
+    char *host;             /* as it was first given */
+    char ip[ADDR_IP_CAP];   /* its last answer; "" if there was none yet */
+    int64_t asked_at;       /* it is being looked up since; CORE_NEVER */
+    int64_t answered_at;    /* last answer or failure; CORE_NEVER */
+    bool is_failing;        /* that was a failure; it is logged */
+    bool is_stray;          /* no link had it when it was asked for */
+    struct link *links;     /* utlist: links whose address was given by this name */
+    struct waiter *waiters; /* utlist: what goes on when it has been looked up */
+    uint32_t n_waiters;
+    UT_hash_handle hh;
+    char key[]; /* in lower case */
 };
 
 /* A script to run. */
@@ -237,10 +267,11 @@ struct job {
     struct job *prev, *next;
 };
 
-/* Something held back until a version is on disk (durable.c), and a host name that is
- * being looked up (resolve.c). */
+/* Something held back until a version is on disk (durable.c), and something that waits
+ * for a host name (resolve.c). */
 struct held;
-struct lookup;
+struct waiter;
+struct warned;
 
 struct core {
     struct rng rng;
@@ -278,7 +309,9 @@ struct core {
     bool save_failed;
     int64_t save_retry_ms;
 
-    struct lookup *lookups; /* uthash by host */
+    struct hostname *hostnames; /* uthash by host in lower case */
+    struct warned *warned;      /* uthash: what was said once (scope.c) */
+    uint32_t n_strays;          /* look-ups under way of names that no link has */
 
     struct job *jobs;
     uint32_t n_jobs, n_jobs_running;
@@ -310,6 +343,9 @@ struct master *core_master_at(const struct core *core, const char *host, int64_t
 /* Does this sentinel see a master at |host| (numeric or name) and |port| as down? false
  * in TILT and for an unknown address. The first element of is-master-down-by-addr. */
 bool core_is_master_down(const struct core *core, const char *host, int64_t port);
+
+/* Is |host| a name that the core would look up, if it were told of it? */
+bool core_may_learn(const struct core *core, const char *host);
 
 bool node_is_master(const struct node *node);
 /* The word of the flags field: is a channel that should be up down? */

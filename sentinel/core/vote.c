@@ -65,6 +65,7 @@ void vote_on_request(struct core *core, const struct core_request *request)
     uint64_t leader_epoch;
 
     if (master == NULL) {
+        resolve_learn(core, request->host); /* for the next time */
         emit_answer_vote(core, request->client, false, NULL, 0);
         return;
     }

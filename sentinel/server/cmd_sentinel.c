@@ -266,8 +266,9 @@ void cmd_sentinel_is_master_down(struct session *session, const struct resp_arg 
     if (strcmp(argv[5].str, "*") == 0) {
         const struct master *master = core_master_at(core, host, port);
         bool is_down = master != NULL && !core->tilt && master->current->s_down;
-        if (is_down && !master->o_down) {
-            /* The asker holds it to be down as well: news for the core. */
+        if (master == NULL ? core_may_learn(core, host) : is_down && !master->o_down) {
+            /* The asker holds it to be down as well: news for the core. Or it calls it
+             * by a name that the core may look up. */
             struct core_request asked = {
                 .type = CORE_RQ_ASKED, .host = host, .port = port};
             session->server->hooks.request(session->server->hooks.ctx, &asked);

@@ -136,6 +136,16 @@ void clients_save(struct clients *clients)
     clients_step(clients, &event);
 }
 
+void clients_resolve(struct clients *clients, const char *host, const char *ip)
+{
+    struct core_event event = {.type = CORE_EV_RESOLVED};
+
+    event.resolved.host = host;
+    event.resolved.ip = ip;
+    clients_step(clients, &event);
+    clients_settle(clients);
+}
+
 void clients_settle(struct clients *clients)
 {
     while (clients->queue != NULL ||

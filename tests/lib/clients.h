@@ -42,6 +42,8 @@ void clients_release(struct clients *clients);
 void clients_wait(struct clients *clients, int64_t ms);
 /* Gives the core what was posted, and the server what comes back. */
 void clients_settle(struct clients *clients);
+/* Answers the look-up of |host|; |ip| NULL: it failed. */
+void clients_resolve(struct clients *clients, const char *host, const char *ip);
 /* Ends a slow save. */
 void clients_save(struct clients *clients);
 

@@ -222,7 +222,16 @@ START_TEST(test_monitor_host_names)
     EXPECT("SENTINEL CONFIG SET resolve-hostnames yes\r\n", "+OK\r\n");
     MONITOR("m5 'a b' 1 1", "-ERR Invalid IP address or hostname specified\r\n");
     MONITOR("m5 '' 1 1", "-ERR Invalid IP address or hostname specified\r\n");
-    MONITOR("m5 redis.example 1 1", "+OK\r\n");
+    /* Answered when the name has been looked up. */
+    MONITOR("m5 redis.example 1 1", "");
+    clients_resolve(&clients, "redis.example", NULL);
+    ck_assert_str_eq(clients_read(&clients, session),
+                     "-ERR Invalid IP address or hostname specified\r\n");
+    MONITOR("m5 other.example 1 1", "");
+    clients_resolve(&clients, "other.example", "10.0.0.5");
+    ck_assert_str_eq(clients_read(&clients, session), "+OK\r\n");
+    EXPECT("SENTINEL GET-MASTER-ADDR-BY-NAME m5\r\n",
+           "*2\r\n$8\r\n10.0.0.5\r\n$1\r\n1\r\n");
 }
 END_TEST
 
