@@ -189,6 +189,8 @@ void node_forget_facts(struct core *core, struct node *node);
 void node_on_up(struct core *core, struct node *node);
 void node_on_down(struct core *core, struct node *node);
 void node_on_timer(struct core *core, struct node *node);
+/* A PING has just been sent: whatever else is due soon goes along. */
+void node_on_ping(struct core *core, struct node *node);
 /* Something awaited: ask for INFO now and every |wait_ms| (doubling); 0: as usual. */
 void node_info_soon(struct core *core, struct node *node, int64_t wait_ms);
 void node_rearm(struct core *core, struct node *node);

@@ -21,6 +21,10 @@
 #define NAME_PAUSE_MS 100
 #define NAME_PAUSE_SILENT_MS 1000
 #define NAME_PAUSE_MAX_MS 10000
+/* PINGs of healthy links leave together, about this many at a time, but none is moved
+ * by more than half of this. */
+#define PING_BATCH 64
+#define PING_GRID_MAX_MS 50
 
 struct addr *link_addr(const struct link *link)
 {
@@ -284,6 +288,20 @@ static void link_backoff(struct core *core, struct link *link)
     link->redial_at = core->now + rng_between(&core->rng, delay * 3 / 4, delay);
 }
 
+/* The moment next to |at| at which other links, too, have their PINGs: waking up costs
+ * more than a PING. With many links the moments lie close together, lest a batch take
+ * long. */
+static int64_t link_on_grid(const struct core *core, const struct link *link,
+                            int64_t at)
+{
+    int64_t n_links = max_i64(1, (int64_t)core->links.n_used);
+    int64_t grid =
+        min_i64(link->ping_period_ms * PING_BATCH / n_links, link->ping_period_ms / 20);
+
+    grid = max_i64(1, min_i64(grid, PING_GRID_MAX_MS));
+    return max_i64(core->now + 1, (at + grid / 2) / grid * grid);
+}
+
 void link_on_up(struct core *core, struct link *link, enum link_chan which,
                 const char *local_ip)
 {
@@ -309,8 +327,10 @@ void link_on_up(struct core *core, struct link *link, enum link_chan which,
     if (link->ping_pending_at == CORE_NEVER)
         link->ping_pending_at = core->now;
     /* A random phase, so that thousands of links spread over the period. */
-    link->ping_due_at = core->now + rng_between(&core->rng, link->ping_period_ms / 2,
-                                                link->ping_period_ms);
+    link->ping_due_at =
+        link_on_grid(core, link,
+                     core->now + rng_between(&core->rng, link->ping_period_ms / 2,
+                                             link->ping_period_ms));
     link_dial(core, link);
     if (link->node != NULL)
         node_on_up(core, link->node);
@@ -360,6 +380,8 @@ static void link_on_ping_due(struct core *core, struct link *link)
         return;
     command_ping(core, link);
     link->ping_sent_at = core->now;
+    if (link->node != NULL)
+        node_on_ping(core, link->node);
     if (link->ping_pending_at == CORE_NEVER) {
         link->ping_pending_at = core->now;
         detect_link(core, link);
@@ -426,10 +448,11 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
         link->ping_pending_at = CORE_NEVER;
         if (link->ping_sent_at != CORE_NEVER)
             link->rtt_ms = core->now - link->ping_sent_at;
-        link->ping_due_at =
-            link->ping_sent_at == CORE_NEVER
-                ? core->now
-                : max_i64(core->now + 1, link->ping_sent_at + link->ping_period_ms);
+        if (link->ping_sent_at == CORE_NEVER)
+            link->ping_due_at = core->now;
+        else if (link->ping_sent_at != link->cmd.up_at) /* else its phase is set */
+            link->ping_due_at =
+                link_on_grid(core, link, link->ping_sent_at + link->ping_period_ms);
         link->n_failed_dials = 0;
         link->ask_pause_ms = link->confirm ? link->ask_pause_ms : 0;
         if (link->node != NULL && starts_with(value->str, "PONG"))

@@ -110,16 +110,36 @@ static int64_t node_info_period(const struct core *core, const struct node *node
     return period;
 }
 
+/* What is due every |period| and not urgent goes out with a PING, so that one write and
+ * one read serve all; it may be earlier or later by this for that. */
+static int64_t node_slack(const struct node *node, int64_t period)
+{
+    int64_t ping = node->link->ping_period_ms;
+    return period >= 2 * ping ? ping / 2 : 0;
+}
+
+static int64_t node_info_slack(const struct core *core, const struct node *node)
+{
+    return node->info_wait_ms > 0 ? 0 : node_slack(node, node_info_period(core, node));
+}
+
+static int64_t node_hello_slack(const struct core *core, const struct node *node)
+{
+    return node_slack(node, core_number(core, CORE_OPT_PUBLISH_PERIOD));
+}
+
 void node_rearm(struct core *core, struct node *node)
 {
-    int64_t at = CORE_NEVER;
+    int64_t at;
 
-    if (node->link->cmd.up) {
-        at = node->hello_due_at;
-        if (node->info_asked_at == CORE_NEVER)
-            at = min_i64(at, node->info_due_at);
+    if (!node->link->cmd.up) {
+        timer_disarm(core, &node->timer);
+        return;
     }
-    timer_arm(core, &node->timer, at);
+    at = node->hello_due_at + node_hello_slack(core, node);
+    if (node->info_asked_at == CORE_NEVER)
+        at = min_i64(at, node->info_due_at + node_info_slack(core, node));
+    timer_arm_by(core, &node->timer, at);
 }
 
 static void node_ask_info(struct core *core, struct node *node)
@@ -150,6 +170,13 @@ void node_info_next(struct core *core, struct node *node)
     node_rearm(core, node);
 }
 
+static void node_hello(struct core *core, struct node *node)
+{
+    node->hello_due_at = core->now + core_number(core, CORE_OPT_PUBLISH_PERIOD);
+    if (!node->hello_pending)
+        hello_publish(core, node->master, node->link, node);
+}
+
 void node_on_up(struct core *core, struct node *node)
 {
     node->info_asked_at = CORE_NEVER;
@@ -157,7 +184,7 @@ void node_on_up(struct core *core, struct node *node)
     node->info_due_at = core->now;
     node_ask_info(core, node);
     if (core->now >= node->hello_due_at)
-        node_on_timer(core, node);
+        node_hello(core, node);
     node_rearm(core, node);
     failover_input(core, node->master, FI_LINK_UP, node);
 }
@@ -169,22 +196,26 @@ void node_on_down(struct core *core, struct node *node)
     timer_disarm(core, &node->timer);
 }
 
+void node_on_ping(struct core *core, struct node *node)
+{
+    if (core->now >= node->info_due_at - node_info_slack(core, node))
+        node_ask_info(core, node);
+    if (core->now >= node->hello_due_at - node_hello_slack(core, node))
+        node_hello(core, node);
+}
+
 void node_on_timer(struct core *core, struct node *node)
 {
-    int64_t publish = core_number(core, CORE_OPT_PUBLISH_PERIOD);
+    int64_t info_at = node->info_due_at + node_info_slack(core, node);
 
     if (!node->link->cmd.up)
         return;
-    if (core->now >= node->info_due_at)
+    if (core->now >= info_at)
         node_ask_info(core, node);
-    if (core->now >= node->hello_due_at) {
-        node->hello_due_at =
-            core->now + rng_between(&core->rng, publish * 9 / 10, publish);
-        if (!node->hello_pending)
-            hello_publish(core, node->master, node->link, node);
-    }
+    if (core->now >= node->hello_due_at + node_hello_slack(core, node))
+        node_hello(core, node);
     /* INFO that could not be sent for the moment must not spin. */
-    if (node->info_asked_at == CORE_NEVER && core->now >= node->info_due_at)
+    if (node->info_asked_at == CORE_NEVER && core->now >= info_at)
         node->info_due_at = core->now + INFO_FAST_MS;
     node_rearm(core, node);
 }
