@@ -116,6 +116,10 @@ stock: # links to the distribution's own server and sentinel, for tests and demo
 integration: all stock ## tests with real servers and stock sentinels (CASES="name ...")
 	@$(PYTHON) tests/integration/run.py --sentinel $(SENTINEL) --stock $(BUILD)/stock $(CASES)
 
+faults: all stock ## real processes; networks and disks that fail (ROUNDS=20 CASES=...)
+	@$(PYTHON) tests/integration/run.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
+	  --faults --rounds $(or $(ROUNDS),1) $(CASES)
+
 bench-failover: all stock # of `make bench` only this
 	@$(PYTHON) tests/bench/failover.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
 	  --runs $(or $(RUNS),10)
@@ -169,6 +173,6 @@ help: ## this list
 -include $(shell find $(addprefix $(BUILD)/,common sentinel tests examples) \
   -name '*.d' 2>/dev/null)
 .PHONY: all have-libs deps demo test programs check unit examples scenario sim stock \
-  integration bench-failover layers determinism tidy san valgrind install uninstall \
-  clean help
+  integration faults bench-failover layers determinism tidy san valgrind install \
+  uninstall clean help
 .SECONDARY:

@@ -22,6 +22,7 @@ class Test:
         self.ports = Ports()
         self.processes = []
         self.cleanups = []
+        self.notes = []  # shown behind the name of a test that passed
 
     def server(self, name, master_port=None, **options):
         server = Server(self.dir, name, self.ports.take(), master_port, **options)
@@ -78,26 +79,31 @@ class Group:
     down_after, quorum, failover_timeout   a number, or one per sentinel
     password        of the data servers
     lines           more configuration lines for every sentinel
+    places          hosts of a network (faults/network.py): the n-th server and the n-th
+                    sentinel run on the n-th one; none: all on this machine's loopback
     """
 
     def __init__(self, test, kinds, name="mymaster", n_replicas=2, quorum=2,
                  down_after=1500, failover_timeout=20000, password=None, lines=(),
-                 server_lines=()):
+                 server_lines=(), places=()):
         self.test, self.name, self.password = test, name, password
-        self.servers = [test.server("r1", password=password, lines=server_lines)]
+        place = dict(enumerate(places)).get
+        self.servers = [test.server("r1", password=password, lines=server_lines,
+                                    place=place(0))]
         for n in range(n_replicas):
             self.servers.append(test.server(
                 f"r{n + 2}", self.servers[0].port, password=password,
-                lines=server_lines))
+                lines=server_lines, place=place(n + 1),
+                master_host=self.servers[0].host))
         self.sentinels = [
             test.sentinel(kind, [
-                f"sentinel monitor {name} 127.0.0.1 {self.servers[0].port} "
+                f"sentinel monitor {name} {self.master.host} {self.master.port} "
                 f"{self.pick(quorum, n)}",
                 f"sentinel down-after-milliseconds {name} "
                 f"{int(self.pick(down_after, n) * Settings.slow)}",
                 f"sentinel failover-timeout {name} {self.pick(failover_timeout, n)}",
                 *([f"sentinel auth-pass {name} {password}"] if password else []),
-                *(line.format(name=name) for line in lines)])
+                *(line.format(name=name) for line in lines)], place=place(n))
             for n, kind in enumerate(kinds)]
 
     @staticmethod
@@ -149,8 +155,8 @@ class Group:
     def wait_switch(self, old_port, since=None, timeout=30):
         """All sentinels announced one and the same new master; returns it."""
         marks = since or [0] * len(self.sentinels)
-        events = [s.wait_event("+switch-master", f"{self.name} 127.0.0.1 {old_port} ",
-                               mark, timeout)
+        old = f"{self.name} {self.by_port(old_port).host} {old_port} "
+        events = [s.wait_event("+switch-master", old, mark, timeout)
                   for s, mark in zip(self.sentinels, marks)]
         new = {int(e.text.split()[4]) for e in events}
         assert len(new) == 1, f"they disagree: {new}"
@@ -162,18 +168,18 @@ class Group:
 
     def wait_agreement(self, timeout=60):
         """One master, everybody else follows it, all sentinels see it so."""
-        port = self.sentinels[0].address(self.name)
-
         def agreed():
-            roles = [(s, s.info()) for s in self.servers]
-            masters = [s.port for s, info in roles if info["role"] == "master"]
-            return (masters == [port]
+            masters = [s for s in self.servers if s.info()["role"] == "master"]
+            port = masters[0].port
+            return (len(masters) == 1
                     and all(s.follows(port) for s in self.servers if s.port != port)
-                    and all(s.address(self.name) == port for s in self.sentinels))
-        until(agreed, timeout, f"all servers follow {port} and all sentinels say so")
+                    and all(s.address(self.name) == port for s in self.sentinels)
+                    and masters[0])
+        master = until(agreed, timeout, "all servers follow one master, which all "
+                       "sentinels name")
         until(lambda: len({s.master(self.name)["config-epoch"]
                            for s in self.sentinels}) == 1, 15, "one config epoch")
-        return self.by_port(port)
+        return master
 
     def marks(self):
         return [s.mark() for s in self.sentinels]

@@ -82,10 +82,18 @@ def die_with_parent():
 
 
 class Process:
-    """A program with a folder, a log (its output) and a port."""
+    """A program with a folder, a log (its output) and a port.
 
-    def __init__(self, folder, name, port):
+    place   where it runs: an object with an |address| and a function enter(), called
+            in the child before the program starts (see faults/network.py); None: here
+    env     more environment variables
+    """
+
+    def __init__(self, folder, name, port, place=None):
         self.name = name
+        self.place = place
+        self.host = place.address if place else "127.0.0.1"
+        self.env = {}
         self.dir = pathlib.Path(folder) / name
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port = port
@@ -113,9 +121,14 @@ class Process:
             self.popen = subprocess.Popen(
                 [*argv, *extra], executable=program, cwd=self.dir, stdout=log,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, user=self.user,
-                env={**SANITIZER, **os.environ},
-                preexec_fn=die_with_parent)
+                env={**SANITIZER, **os.environ, **self.env},
+                preexec_fn=self.before_exec)
         return self
+
+    def before_exec(self):
+        die_with_parent()
+        if self.place:
+            self.place.enter()
 
     @property
     def pid(self):
@@ -144,7 +157,8 @@ class Process:
     def client(self, **options):
         options.setdefault("password", self.password)
         options.setdefault("tls", self.tls)
-        return Client(self.port, timeout=5.0 * Settings.slow, **options)
+        options.setdefault("timeout", 5.0 * Settings.slow)
+        return Client(self.port, host=self.host, **options)
 
     def call(self, *words):
         with self.client() as client:
@@ -174,17 +188,17 @@ class Server(Process):
     says, like a machine that was rebooted."""
 
     def __init__(self, folder, name, port, master_port=None, password=None, lines=(),
-                 tls=None):
+                 tls=None, place=None, master_host="127.0.0.1"):
         """|tls|, a certs.Identity: speaks nothing else."""
-        super().__init__(folder, name, port)
+        super().__init__(folder, name, port, place)
         self.password = password
         self.conf = self.dir / "redis.conf"
-        text = [f"port {port}", "bind 127.0.0.1", f"dir {self.dir}", 'save ""',
-                "appendonly no", "repl-diskless-sync yes",
+        text = [f"port {port}", f"bind {self.host}", f"dir {self.dir}", 'save ""',
+                "protected-mode no", "appendonly no", "repl-diskless-sync yes",
                 "repl-diskless-sync-delay 0", "enable-debug-command yes",
                 *self.tls_lines(tls), *lines]
         if master_port:
-            text.append(f"replicaof 127.0.0.1 {master_port}")
+            text.append(f"replicaof {master_host} {master_port}")
         if password:
             text += [f"requirepass {password}", f"masterauth {password}"]
         self.conf.write_text("\n".join(text) + "\n")
@@ -221,12 +235,13 @@ class Event:
 class Sentinel(Process):
     """A sentinel: kind "ours" or "stock"."""
 
-    def __init__(self, folder, name, port, kind, lines, extra=(), tls=None):
-        super().__init__(folder, name, port)
+    def __init__(self, folder, name, port, kind, lines, extra=(), tls=None,
+                 place=None):
+        super().__init__(folder, name, port, place)
         self.kind = kind
         self.conf = self.dir / "sentinel.conf"
         self.conf.write_text("\n".join(
-            [f"# configuration of {name}", f"port {port}", "bind 127.0.0.1",
+            [f"# configuration of {name}", f"port {port}", f"bind {self.host}",
              f"dir {self.dir}", *self.tls_lines(tls), *extra, *lines]) + "\n")
 
     def argv(self):

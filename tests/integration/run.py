@@ -2,6 +2,7 @@
 
 run.py [options] [NAME ...]     only tests whose name contains one of the words
 
+With --faults those in faults/ instead; without it, the ones there marked as quick, too.
 Each test is a process of its own with a time limit; several run side by side.
 """
 
@@ -26,14 +27,17 @@ from procs import Settings  # noqa: E402
 SKIPPED = 77
 
 
-def find_tests():
+def find_tests(faults):
     """{name: function} in the order of the files."""
     found = {}
-    for path in sorted(HERE.glob("test_*.py")):
-        module = importlib.import_module(path.stem)
-        for name, value in vars(module).items():
+    for path in sorted([*HERE.glob("test_*.py"), *HERE.glob("faults/test_*.py")]):
+        is_fault = path.parent != HERE
+        if faults and not is_fault:
+            continue
+        module = ("faults." if is_fault else "") + path.stem
+        for name, value in vars(importlib.import_module(module)).items():
             if name.startswith("test_") and getattr(value, "__module__", "") == \
-                    path.stem:
+                    module and (faults or not is_fault or hasattr(value, "is_quick")):
                 found[name[len("test_"):]] = value
     return found
 
@@ -49,8 +53,7 @@ def run_one(name, function, keep):
     try:
         function(test)
         wrong = test.check_exits()
-        for text in wrong:
-            print(text)
+        print(*wrong, *test.notes, sep="\n")
         status = 1 if wrong else 0
     except KeyboardInterrupt:
         print("interrupted or out of time; at that moment:")
@@ -72,7 +75,8 @@ def run_child(name, options):
     """In a process of its own; returns (name, status, seconds, output)."""
     argv = [sys.executable, str(HERE / "run.py"), "--one", "--sentinel",
             options.sentinel, "--stock", options.stock, "--slow", str(options.slow)]
-    argv += ["--valgrind"] * options.valgrind + ["--keep"] * options.keep + [name]
+    argv += ["--valgrind"] * options.valgrind + ["--keep"] * options.keep
+    argv += ["--faults"] * options.faults + [name]
     start = time.monotonic()
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True, errors="replace")
@@ -91,15 +95,16 @@ def run_child(name, options):
 def run_all(names, options):
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     pool = concurrent.futures.ThreadPoolExecutor(options.jobs)
-    jobs = [pool.submit(run_child, name, options) for name in names]
+    jobs = [pool.submit(run_child, name, options) for name in names * options.rounds]
     try:
         for job in concurrent.futures.as_completed(jobs):
             name, status, seconds, output = job.result()
             kind = {0: "passed", SKIPPED: "skipped"}.get(status, "failed")
             counts[kind] += 1
             word = {"passed": "ok  ", "skipped": "SKIP", "failed": "FAIL"}[kind]
-            reason = f": {output.strip()}" if kind == "skipped" else ""
-            print(f"  {word}  {name} ({seconds:.1f} s){reason}", flush=True)
+            said = "; ".join(output.split("\n")) if kind != "failed" else ""
+            said = f": {said.strip('; ')}" if said.strip("; ") else ""
+            print(f"  {word}  {name} ({seconds:.1f} s){said}", flush=True)
             if kind == "failed":
                 print(re.sub(r"^", "        ", output.rstrip(), flags=re.MULTILINE),
                       flush=True)
@@ -122,6 +127,8 @@ def main():
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--limit", type=float, default=180, help="seconds per test")
     parser.add_argument("--keep", action="store_true", help="keep files of failures")
+    parser.add_argument("--faults", action="store_true", help="the tests in faults/")
+    parser.add_argument("--rounds", type=int, default=1, help="run each so many times")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--one", action="store_true",
                         help="run one test, in this process")
@@ -133,7 +140,7 @@ def main():
         if not os.path.exists(program):
             sys.exit(f"{program} is missing")
 
-    tests = find_tests()
+    tests = find_tests(options.faults)
     if options.one:
         sys.exit(run_one(options.names[0], tests[options.names[0]], options.keep))
     names = [n for n in tests if not options.names
