@@ -23,14 +23,11 @@ void buf_clear(struct buf *buf)
     buf_truncate(buf, 0);
 }
 
-void buf_reserve(struct buf *buf, size_t extra)
+void buf_grow(struct buf *buf, size_t extra)
 {
     /* A quarter of the address space each: the doubling below cannot overflow. */
     ASSERT(extra < SIZE_MAX / 4 && buf->len < SIZE_MAX / 4);
     size_t need = buf->len + extra + 1;
-    if (need <= buf->cap)
-        return;
-
     size_t cap = buf->cap > 0 ? buf->cap : BUF_CAP_MIN;
     while (cap < need)
         cap *= 2;

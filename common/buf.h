@@ -16,9 +16,16 @@ struct buf {
     size_t cap;
 };
 
-void buf_release(struct buf *buf);               /* frees; leaves a valid empty buf */
-void buf_clear(struct buf *buf);                 /* len = 0, keeps the memory */
-void buf_reserve(struct buf *buf, size_t extra); /* room for |extra| more bytes */
+void buf_release(struct buf *buf); /* frees; leaves a valid empty buf */
+void buf_clear(struct buf *buf);   /* len = 0, keeps the memory */
+void buf_grow(struct buf *buf, size_t extra);
+/* Room for |extra| more bytes, and the NUL. */
+static inline void buf_reserve(struct buf *buf, size_t extra)
+{
+    /* Where there is memory at all, cap is above len. */
+    if (extra >= buf->cap - buf->len)
+        buf_grow(buf, extra);
+}
 void buf_append(struct buf *buf, const void *bytes, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);

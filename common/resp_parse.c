@@ -137,6 +137,27 @@ static void resp_take_line(struct resp_request *rq, size_t len)
     rq->scanned = 0;
 }
 
+/* The usual line: a type byte, a few digits without leading zeros and CR LF, all there.
+ * False leaves any other to the long way. */
+static bool resp_read_short(struct resp_request *rq, int64_t *value)
+{
+    const char *first = rq->in.data + rq->pos + 1;
+    const char *p = first;
+    int64_t n = 0;
+
+    if (rq->in.len - rq->pos < 4 || *p == '0')
+        return false;
+    for (; *p >= '0' && *p <= '9' && p - first < 9; p++)
+        n = n * 10 + (*p - '0');
+    /* The input ends with a NUL, so that this looks at no byte beyond. */
+    if (p == first || p[0] != '\r' || p[1] != '\n')
+        return false;
+    *value = n;
+    rq->pos = (size_t)(p + 2 - rq->in.data);
+    rq->scanned = 0;
+    return true;
+}
+
 /*
  * resp_read_number() reads the line at pos: a type byte, a strict integer, CR LF. Moves
  * past it only on success. Returns 0; ERR_MORE; ERR_LIMIT for an over-long line;
@@ -146,6 +167,8 @@ static int resp_read_number(struct resp_request *rq, const struct resp_limits *l
                             int64_t *value)
 {
     size_t len;
+    if (resp_read_short(rq, value))
+        return ERR_OK;
     int rc = resp_find_line(rq, limits, '\r', &len);
     if (rc != ERR_OK)
         return rc;

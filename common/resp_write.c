@@ -8,18 +8,39 @@
 #include <stdio.h>
 #include <string.h>
 
-static void resp_header(struct buf *out, char type, long long value)
-{
-    char text[32];
-    char *end = text + sizeof text - 2;
-    char *p = buf_digits(end, value < 0 ? 0ULL - (unsigned long long)value
-                                        : (unsigned long long)value);
+#define RESP_HEADER_MAX 32 /* a type, a sign, 20 digits, CR LF */
 
-    memcpy(end, "\r\n", 2);
-    if (value < 0)
-        *--p = '-';
-    *--p = type;
-    buf_append(out, p, (size_t)(end + 2 - p));
+/* Writes |type|, |value| and CR LF at |p|, which has room; returns the end. */
+static char *resp_put_header(char *p, char type, unsigned long long value)
+{
+    *p++ = type;
+    if (value < 10) { /* most of them */
+        *p++ = (char)('0' + value);
+    } else if (value < 100) {
+        *p++ = (char)('0' + value / 10);
+        *p++ = (char)('0' + value % 10);
+    } else {
+        char digits[24];
+        char *end = digits + sizeof digits;
+        char *first = buf_digits(end, value);
+        memcpy(p, first, (size_t)(end - first));
+        p += end - first;
+    }
+    *p++ = '\r';
+    *p++ = '\n';
+    return p;
+}
+
+static void resp_end(struct buf *out, char *end)
+{
+    *end = '\0';
+    out->len = (size_t)(end - out->data);
+}
+
+static void resp_header(struct buf *out, char type, size_t value)
+{
+    buf_reserve(out, RESP_HEADER_MAX);
+    resp_end(out, resp_put_header(out->data + out->len, type, value));
 }
 
 /* One line: a line break inside would start a reply of its own. */
@@ -37,7 +58,7 @@ static void resp_line(struct buf *out, char type, const char *text)
 void resp_command(struct buf *out, const char *first, ...)
 {
     va_list ap;
-    long long n = 0;
+    size_t n = 0;
 
     va_start(ap, first);
     for (const char *word = first; word != NULL; word = va_arg(ap, const char *))
@@ -68,16 +89,37 @@ void resp_error(struct buf *out, const char *text)
     resp_line(out, '-', text);
 }
 
+/* |value| as it is written into |text|; returns where it begins. */
+static char *resp_digits(char text[24], int64_t value)
+{
+    unsigned long long size =
+        value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+    char *p = buf_digits(text + 24, size);
+
+    if (value < 0)
+        *--p = '-';
+    return p;
+}
+
 void resp_int(struct buf *out, int64_t value)
 {
-    resp_header(out, ':', value);
+    char text[24];
+    char *p = resp_digits(text, value);
+
+    buf_reserve(out, RESP_HEADER_MAX);
+    buf_putc(out, ':');
+    buf_append(out, p, (size_t)(text + sizeof text - p));
+    buf_append(out, "\r\n", 2);
 }
 
 void resp_bulk(struct buf *out, const char *bytes, size_t len)
 {
-    resp_header(out, '$', (long long)len);
-    buf_append(out, bytes, len);
-    buf_append(out, "\r\n", 2);
+    buf_reserve(out, RESP_HEADER_MAX + len + 2);
+    char *p = resp_put_header(out->data + out->len, '$', len);
+    if (len > 0)
+        memcpy(p, bytes, len);
+    memcpy(p + len, "\r\n", 2);
+    resp_end(out, p + len + 2);
 }
 
 void resp_bulk_str(struct buf *out, const char *text)
@@ -88,13 +130,9 @@ void resp_bulk_str(struct buf *out, const char *text)
 void resp_bulk_int(struct buf *out, int64_t value)
 {
     char text[24];
-    char *end = text + sizeof text;
-    char *p = buf_digits(end, value < 0 ? 0ULL - (unsigned long long)value
-                                        : (unsigned long long)value);
+    char *p = resp_digits(text, value);
 
-    if (value < 0)
-        *--p = '-';
-    resp_bulk(out, p, (size_t)(end - p));
+    resp_bulk(out, p, (size_t)(text + sizeof text - p));
 }
 
 void resp_bulk_uint(struct buf *out, uint64_t value)
@@ -108,25 +146,25 @@ void resp_bulk_uint(struct buf *out, uint64_t value)
 
 void resp_array(struct buf *out, size_t n)
 {
-    resp_header(out, '*', (long long)n);
+    resp_header(out, '*', n);
 }
 
 void resp_map(struct buf *out, int proto, size_t n_pairs)
 {
     if (proto >= 3)
-        resp_header(out, '%', (long long)n_pairs);
+        resp_header(out, '%', n_pairs);
     else
         resp_array(out, n_pairs * 2);
 }
 
 void resp_set(struct buf *out, int proto, size_t n)
 {
-    resp_header(out, proto >= 3 ? '~' : '*', (long long)n);
+    resp_header(out, proto >= 3 ? '~' : '*', n);
 }
 
 void resp_push(struct buf *out, int proto, size_t n)
 {
-    resp_header(out, proto >= 3 ? '>' : '*', (long long)n);
+    resp_header(out, proto >= 3 ? '>' : '*', n);
 }
 
 void resp_nil(struct buf *out, int proto)
@@ -145,7 +183,7 @@ void resp_verbatim(struct buf *out, int proto, const char *bytes, size_t len)
         resp_bulk(out, bytes, len);
         return;
     }
-    resp_header(out, '=', (long long)len + 4);
+    resp_header(out, '=', len + 4);
     buf_append(out, "txt:", 4);
     buf_append(out, bytes, len);
     buf_append(out, "\r\n", 2);
