@@ -1,10 +1,19 @@
 # The benchmarks: ours next to the distribution's sentinel. ONLY=name,... picks some.
-BENCH_TOOLS = $(BUILD)/bench/fleet
+BENCH_TOOLS = $(BUILD)/bench/fleet $(BUILD)/bench/load
 
 $(BUILD)/bench/fleet: $(call objects,tests/bench/fleet*.c) $(BUILD)/common.a
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(LDFLAGS)
+
+$(BUILD)/bench/load: $(call objects,tests/bench/load*.c) $(BUILD)/common.a
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(LDFLAGS)
+
+bench-queries: all stock $(BENCH_TOOLS) ## what clients cost, next to stock (ROUNDS=7)
+	@$(PYTHON) tests/bench/queries.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
+	  --fleet $(BUILD)/bench/fleet --rounds $(or $(ROUNDS),7)
 
 bench: all stock $(BENCH_TOOLS) ## benchmarks next to stock, minutes: tests/bench/RESULTS.md
 	@$(PYTHON) tests/bench/results.py --build $(BUILD) $(if $(ONLY),--only $(ONLY))
@@ -13,4 +22,4 @@ bench-full: all stock $(BENCH_TOOLS) ## the same, more of it: an hour or two
 	@$(PYTHON) tests/bench/results.py --full --build $(BUILD) \
 	  $(if $(ONLY),--only $(ONLY))
 
-.PHONY: bench bench-full
+.PHONY: bench bench-full bench-queries

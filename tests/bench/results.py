@@ -16,9 +16,11 @@ from lib import HERE, RESULTS, commit, machine, number
 # name, program and options; quick ones take about a minute each
 QUICK = [
     ("steady", "steady.py --masters 100,1000 --seconds 20"),
+    ("queries", "queries.py --rounds 3"),
 ]
 FULL = [
     ("steady", "steady.py --masters 100,1000,3000,5000,10000 --seconds 30 --runs 3"),
+    ("queries", "queries.py --rounds 15"),
 ]
 TIMEOUT_S = {"bench": 900, "bench-full": 7200}
 
