@@ -17,6 +17,9 @@
 
 #define CLIENT_NAME_CAP 160 /* of "ip:port"; "path:0" has a path of at most 107 */
 
+/* Output this long does not wait for the end of the turn. */
+#define CLIENT_FLUSH_LEN ((size_t)16 << 10)
+
 struct client {
     struct runtime *rt;
     struct stream *stream;
@@ -55,11 +58,14 @@ static void client_on_bytes(struct stream *stream, const char *bytes, size_t len
 
     runtime_tick(rt);
     session_feed(client->session, bytes, len);
-    /* A session that waits for the core is not to be fed more in this turn. */
-    if (session_is_blocked(client->session))
-        stream_read(stream, false);
     stream_touch(stream);
     runtime_pump(rt);
+    /* A session that still waits for the core is not to be fed more in this turn. */
+    if (session_is_blocked(client->session))
+        stream_read(stream, false);
+    /* Long output leaves now, so that its memory serves the next client. */
+    if (session_output(client->session)->len >= CLIENT_FLUSH_LEN)
+        stream_flush(stream);
 }
 
 static void client_on_flushed(struct stream *stream, size_t len)

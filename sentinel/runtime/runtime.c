@@ -19,6 +19,8 @@
 
 /* Queued events per turn; what is left waits behind the sockets once. */
 #define RUNTIME_BATCH 1000
+/* Replies per turn, in bytes: a millisecond or two. */
+#define RUNTIME_CLIENT_BYTES (4 << 20)
 #define RUNTIME_CRON_MS 1000
 /* Entries of ACL LOG, unless acllog-max-len says otherwise. */
 #define RUNTIME_ACL_LOG_MAX 128
@@ -201,6 +203,10 @@ static void runtime_on_again(uv_idle_t *idle)
     struct runtime *rt = idle->data;
     uv_idle_stop(idle);
     listeners_turn(rt);
+    runtime_tick(rt);
+    /* Flushed one by one, so that the memory of one reply serves the next. */
+    while (server_serve_next(rt->server))
+        streams_flush(&rt->streams);
     runtime_pump(rt);
 }
 
@@ -240,6 +246,8 @@ static void runtime_end_turn(uv_prepare_t *prepare)
     struct runtime *rt = prepare->data;
 
     streams_flush(&rt->streams);
+    if (server_end_turn(rt->server))
+        runtime_again(rt);
     persist_end_turn(rt);
     for (int i = 0; i < rt->listeners.n; i++)
         if (!rt->listeners.all[i].waiting)
@@ -304,6 +312,7 @@ static struct server *runtime_new_server(struct runtime *rt,
         .query_buffer_limit = options->query_buffer_limit,
         .bulk_max = options->bulk_max,
         .maxmemory_clients = options->maxmemory_clients,
+        .turn_budget = RUNTIME_CLIENT_BYTES,
         .output_normal_hard = options->output_normal.hard,
         .output_normal_soft = options->output_normal.soft,
         .output_normal_soft_s = options->output_normal.soft_s,

@@ -481,7 +481,7 @@ static size_t stream_take_plain(struct stream *stream)
 static void stream_on_written(uv_write_t *request, int status)
 {
     struct stream *stream = request->data;
-    size_t len = stream->in_flight.len;
+    size_t len = stream->in_flight.len - stream->in_flight_at;
 
     stream->writing = false;
     if (stream->in_flight.cap > STREAM_IDLE_CAP)
@@ -501,21 +501,25 @@ static void stream_on_written(uv_write_t *request, int status)
         stream_flush(stream);
 }
 
-/* The kernel is full: what is left waits with libuv until it is not. Swapped rather
- * than copied, so that a long queue is not moved again for each piece of it. */
-static void stream_write_rest(struct stream *stream, struct buf *out)
+/* The kernel is full: what is left after |n_written| bytes waits with libuv until it is
+ * not. Swapped rather than copied or moved to the front, for it may be long. */
+static void stream_write_rest(struct stream *stream, struct buf *out, size_t n_written)
 {
     ASSERT_CMP(stream->in_flight.len, ==, 0);
-    if (out->len <= STREAM_WRITE_MAX) {
+    if (out->len - n_written <= STREAM_WRITE_MAX) {
         struct buf empty = stream->in_flight;
         stream->in_flight = *out;
+        stream->in_flight_at = n_written;
         *out = empty;
     } else {
-        buf_append(&stream->in_flight, out->data, STREAM_WRITE_MAX);
-        buf_consume(out, STREAM_WRITE_MAX);
+        buf_append(&stream->in_flight, out->data + n_written, STREAM_WRITE_MAX);
+        stream->in_flight_at = 0;
+        buf_consume(out, n_written + STREAM_WRITE_MAX);
     }
 
-    uv_buf_t buf = uv_buf_init(stream->in_flight.data, (unsigned)stream->in_flight.len);
+    uv_buf_t buf =
+        uv_buf_init(stream->in_flight.data + stream->in_flight_at,
+                    (unsigned)(stream->in_flight.len - stream->in_flight_at));
     int status =
         uv_write(&stream->write, &stream->uv.stream, &buf, 1, stream_on_written);
     if (status < 0)
@@ -528,7 +532,6 @@ static void stream_write_rest(struct stream *stream, struct buf *out)
 static size_t stream_write(struct stream *stream, struct buf *out)
 {
     size_t len = out->len < STREAM_WRITE_MAX ? out->len : STREAM_WRITE_MAX;
-    size_t written = 0;
 
     if (len == 0)
         return 0;
@@ -538,14 +541,13 @@ static size_t stream_write(struct stream *stream, struct buf *out)
         stream_fail(stream, uv_strerror(n));
         return 0;
     }
-    if (n > 0) {
-        written = (size_t)n;
-        buf_consume(out, written);
-    }
-    if (out->len > 0)
-        stream_write_rest(stream, out);
+    size_t written = n > 0 ? (size_t)n : 0;
+    if (written < out->len)
+        stream_write_rest(stream, out, written);
     else if (out->cap > STREAM_IDLE_CAP)
         buf_release(out);
+    else
+        buf_clear(out);
     return written;
 }
 

@@ -64,7 +64,8 @@ struct stream {
     const struct stream_events *events;
     void *owner;
     struct buf *out;      /* the owner's; where bytes to be written are */
-    struct buf in_flight; /* taken out of |out| (or |wire|), not yet written */
+    struct buf in_flight; /* taken out of |out| or |wire|, not yet written... */
+    size_t in_flight_at;  /* ...from here on */
     uv_connect_t connect;
     uv_write_t write;
     bool is_unix;

@@ -225,15 +225,25 @@ const char *command_word(const struct command *command)
     return bar != NULL ? bar + 1 : command->name;
 }
 
-static const struct command *command_search(const struct command *table,
+/* Names of |table| begin with |skip| bytes that are not looked at. */
+static const struct command *command_search(const struct command *table, size_t skip,
                                             const char *word, size_t len)
 {
+    char first = len > 0 ? (char)(word[0] | 0x20) : '\0'; /* lower case, if a letter */
+
     for (const struct command *c = table; c->name != NULL; c++) {
-        const char *name = command_word(c);
-        if (strncasecmp(name, word, len) == 0 && strlen(name) == len)
+        const char *name = c->name + skip;
+        if (name[0] == first && strncasecmp(name, word, len) == 0 &&
+            strlen(name) == len)
             return c;
     }
     return NULL;
+}
+
+static const struct command *command_search_sub(const struct command *container,
+                                                const char *word, size_t len)
+{
+    return command_search(container->subs, strlen(container->name) + 1, word, len);
 }
 
 /* A command that goes by another name. */
@@ -272,7 +282,7 @@ static const struct command *command_top(const struct command_names *names,
         if (r != NULL)
             return r->command;
     }
-    const struct command *command = command_search(command_table, word, len);
+    const struct command *command = command_search(command_table, 0, word, len);
     if (command != NULL && names != NULL && names->moved != 0 &&
         command_is_moved(names, command))
         return NULL;
@@ -323,7 +333,7 @@ bool command_is_callable(const struct command_names *names,
 {
     const struct command_renamed *r;
     size_t len = strcspn(command->name, "|");
-    const struct command *top = command_search(command_table, command->name, len);
+    const struct command *top = command_search(command_table, 0, command->name, len);
 
     if (!command_is_moved(names, top))
         return true;
@@ -347,7 +357,7 @@ enum command_result command_find(const struct command_names *names,
     if (command->subs == NULL || argc == 1)
         return COMMAND_FOUND;
 
-    const struct command *sub = command_search(command->subs, argv[1].str, argv[1].len);
+    const struct command *sub = command_search_sub(command, argv[1].str, argv[1].len);
     if (sub == NULL)
         return COMMAND_UNKNOWN_SUB;
     *out = sub;
@@ -365,7 +375,7 @@ const struct command *command_by_name(const struct command_names *names,
         return command;
     if (command->subs == NULL)
         return NULL;
-    return command_search(command->subs, bar + 1, len - first - 1);
+    return command_search_sub(command, bar + 1, len - first - 1);
 }
 
 bool command_arity_ok(const struct command *command, size_t argc)

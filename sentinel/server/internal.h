@@ -19,7 +19,7 @@
 
 /* A client that owes us this much reading is not served further requests until it has
  * taken some of it: a pipeline that is never read must not grow without limit. */
-#define SESSION_OWED_MAX ((size_t)1 << 20)
+#define SESSION_OWED_MAX ((size_t)128 << 10)
 
 /* No time span in ms may be larger: added to any instant it must not overflow. */
 #define SERVER_MS_MAX INT64_C(1000000000000000)
@@ -101,6 +101,8 @@ struct session {
     bool skips_next : 1;   /* CLIENT REPLY SKIP: the next command */
     bool is_skipping : 1;  /* this command */
     bool is_no_evict : 1;
+    bool is_in_line : 1; /* see turn.c */
+    struct session *line_prev, *line_next;
     UT_hash_handle hh; /* in server->sessions, by id */
 };
 
@@ -119,6 +121,8 @@ void session_wait_file(struct session *session);
 void session_end_wait(struct session *session, const struct buf *reply);
 /* Runs the request that CLIENT PAUSE held back, and those behind it. */
 void session_resume(struct session *session);
+/* Runs what was left when the turn was spent. */
+void session_go_on(struct session *session);
 /* Appends a pub/sub frame. */
 void session_push(struct session *session, const struct buf *frame);
 
@@ -151,7 +155,9 @@ static inline struct resp_arg arg_of(const char *text)
 
 static inline bool arg_is(const struct resp_arg *arg, const char *word)
 {
-    return strcasecmp(arg->str, word) == 0 && strlen(arg->str) == arg->len;
+    size_t len = strlen(word);
+
+    return arg->len == len && strncasecmp(arg->str, word, len) == 0;
 }
 
 /* Can |arg| be used as a C string? */
@@ -186,6 +192,14 @@ struct sub {
 
 void pubsub_leave_all(struct session *session); /* without replies */
 void cmd_client_forget_tracking(struct session *session);
+
+/* ---------------------------------------------------------------------- turn ---- */
+
+/* A request was answered with |n_bytes|. */
+void turn_charge(struct server *server, size_t n_bytes);
+/* May |session| run another request in this turn? If not, it stands in line. */
+bool turn_admits(struct session *session);
+void turn_leave_line(struct session *session);
 
 /* -------------------------------------------------------------------- server ---- */
 
@@ -222,8 +236,11 @@ struct server {
     struct command_names names;
     int64_t paused_until; /* CORE_NEVER: clients are not paused */
     bool pauses_writes_only;
-    bool must_resume;     /* the pause is over, sessions still wait */
-    struct buf frames[2]; /* scratch of pubsub.c: one message, RESP2 and RESP3 */
+    bool must_resume;       /* the pause is over, sessions still wait */
+    struct buf frames[2];   /* scratch of pubsub.c: one message, RESP2 and RESP3 */
+    int64_t turn_left;      /* of options.turn_budget; may go below 0 */
+    struct session *line;   /* clients whose requests wait for another turn */
+    struct session *served; /* who was taken out of the line */
     struct server_stats stats;
     struct server_rates rates;
     int64_t http_logged_at; /* CORE_NEVER: not yet */

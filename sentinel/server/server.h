@@ -27,6 +27,9 @@ struct server_options {
     int timeout_s; /* 0: clients may idle for ever */
     int64_t query_buffer_limit, bulk_max;
     int64_t maxmemory_clients; /* of all clients together; 0: no limit */
+    /* Bytes of replies that requests may make in one turn of the driver's loop, the
+     * last one in full; see server_end_turn(). 0: no limit. */
+    int64_t turn_budget;
     int64_t output_normal_hard, output_normal_soft;
     int output_normal_soft_s;
     int64_t output_pubsub_hard, output_pubsub_soft;
@@ -110,11 +113,17 @@ void session_feed(struct session *session, const char *bytes, size_t len);
 struct buf *session_output(struct session *session);
 void session_written(struct session *session, size_t len);
 
+/* At the end of each turn of the driver's loop. True if clients still have requests for
+ * which this turn had no room: call server_serve_next() in the next, until it returns
+ * false, and do not wait. */
+bool server_end_turn(struct server *server);
+bool server_serve_next(struct server *server);
+
 /* Close it once its output is written (or now, if session_must_drop()). */
 bool session_wants_close(const struct session *session);
 bool session_must_drop(const struct session *session);
-/* Stop reading from it for the moment (it waits for the core, or owes too much). The
- * driver asks after each feed and again when woken. */
+/* Stop reading from it for the moment (it waits for the core or another turn, or owes
+ * too much). The driver asks after each feed and again when woken. */
 bool session_is_blocked(const struct session *session);
 void *session_driver(const struct session *session);
 uint64_t session_id(const struct session *session);

@@ -74,6 +74,7 @@ void session_close(struct session *session)
     struct server *server = session->server;
 
     session_leave_wait(session);
+    turn_leave_line(session);
     pubsub_leave_all(session);
     cmd_client_forget_tracking(session);
     HASH_DELETE(hh, server->sessions, session);
@@ -384,6 +385,7 @@ static void session_call(struct session *session, const struct command *command)
     session->command = command;
     session->server->stats.n_commands++;
     command->run(session, session->rq.args, session->rq.n_args);
+    turn_charge(session->server, session->out.len - before);
     if ((command->flags & CMD_UNMUTED) == 0)
         session_mute(session, before);
     session_count_output(session, before);
@@ -403,6 +405,7 @@ static void session_execute(struct session *session)
     if (command == NULL) {
         if (session->is_dropped)
             return;
+        turn_charge(session->server, session->out.len - before);
         session_mute(session, before);
         session_count_output(session, before);
     } else if (server_is_paused(session->server, command)) {
@@ -421,7 +424,7 @@ static void session_run(struct session *session)
     struct error err;
 
     while (session->wait == WAIT_NONE && !session->is_closing &&
-           session->n_owed < SESSION_OWED_MAX) {
+           session->n_owed < SESSION_OWED_MAX && turn_admits(session)) {
         const struct resp_limits *limits =
             session_needs_auth(session) ? &resp_limits_unauth : &server->limits;
         int rc = resp_request_next(&session->rq, limits, &err);
@@ -453,6 +456,12 @@ static void session_run(struct session *session)
     }
 }
 
+void session_go_on(struct session *session)
+{
+    session_run(session);
+    session_wake(session);
+}
+
 void session_feed(struct session *session, const char *bytes, size_t len)
 {
     struct server *server = session->server;
@@ -480,8 +489,7 @@ void session_written(struct session *session, size_t len)
     if (session->out.len == 0 && session->out.cap > SESSION_KEEP_CAP)
         buf_release(&session->out);
     if (was_full && session->n_owed < SESSION_OWED_MAX) {
-        session_run(session);
-        session_wake(session);
+        session_go_on(session);
         server_settle(server);
     }
 }
@@ -494,8 +502,7 @@ void session_resume(struct session *session)
         return;
     session_leave_wait(session);
     session_call(session, session->command);
-    session_run(session);
-    session_wake(session);
+    session_go_on(session);
 }
 
 /* ------------------------------------------------------- requests to the core ---- */
@@ -548,7 +555,7 @@ static void session_write_answer(struct session *session,
 }
 
 /* The reply waited for stands in the output, from |before| on. */
-static void session_go_on(struct session *session, size_t before)
+static void session_finish_wait(struct session *session, size_t before)
 {
     session_leave_wait(session);
     if (session->is_closing)
@@ -558,8 +565,7 @@ static void session_go_on(struct session *session, size_t before)
     /* Counted when they came. */
     buf_append(&session->out, session->pushes.data, session->pushes.len);
     buf_release(&session->pushes);
-    session_run(session);
-    session_wake(session);
+    session_go_on(session);
 }
 
 void session_answer(struct session *session, const struct core_action *answer)
@@ -568,7 +574,7 @@ void session_answer(struct session *session, const struct core_action *answer)
 
     if (!session->is_closing)
         session_write_answer(session, answer);
-    session_go_on(session, before);
+    session_finish_wait(session, before);
 }
 
 void session_wait_file(struct session *session)
@@ -583,7 +589,7 @@ void session_end_wait(struct session *session, const struct buf *reply)
 
     if (!session->is_closing)
         buf_append(&session->out, reply->data, reply->len);
-    session_go_on(session, before);
+    session_finish_wait(session, before);
 }
 /* ------------------------------------------------------------- for the driver ---- */
 
@@ -610,7 +616,8 @@ bool session_must_drop(const struct session *session)
 
 bool session_is_blocked(const struct session *session)
 {
-    return session->wait != WAIT_NONE || session->n_owed >= SESSION_OWED_MAX;
+    return session->wait != WAIT_NONE || session->is_in_line ||
+           session->n_owed >= SESSION_OWED_MAX;
 }
 
 void *session_driver(const struct session *session)

@@ -2,9 +2,9 @@
  * view.c - a master, a replica or a sentinel as the fields clients see (interface.md
  * 3.20). The order of fields and flags is part of the interface.
  */
+#include "common/assert.h"
 #include "sentinel/server/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* All flags of a row at once have well under this many bytes. */
@@ -19,31 +19,35 @@ static void view_flag(struct view_flags *flags, bool is_set, const char *word)
 {
     if (!is_set)
         return;
-    int n = snprintf(flags->text + flags->len, sizeof(flags->text) - flags->len, "%s%s",
-                     flags->len > 0 ? "," : "", word);
-    flags->len += (size_t)n;
+    if (flags->len > 0)
+        flags->text[flags->len++] = ',';
+    size_t len = strlen(word);
+    ASSERT(flags->len + len + 2 < sizeof(flags->text)); /* a comma and the NUL */
+    memcpy(flags->text + flags->len, word, len + 1);
+    flags->len += len;
 }
 
-static void view_text(struct buf *out, const char *field, const char *value)
+/* Inline, so that the length of each field's name is a constant. */
+static inline void view_text(struct buf *out, const char *field, const char *value)
 {
-    resp_bulk_str(out, field);
+    resp_bulk(out, field, strlen(field));
     resp_bulk_str(out, value != NULL ? value : "");
 }
 
-static void view_int(struct buf *out, const char *field, int64_t value)
+static inline void view_int(struct buf *out, const char *field, int64_t value)
 {
-    resp_bulk_str(out, field);
+    resp_bulk(out, field, strlen(field));
     resp_bulk_int(out, value);
 }
 
-static void view_uint(struct buf *out, const char *field, uint64_t value)
+static inline void view_uint(struct buf *out, const char *field, uint64_t value)
 {
-    resp_bulk_str(out, field);
+    resp_bulk(out, field, strlen(field));
     resp_bulk_uint(out, value);
 }
 
-static void view_since(const struct server *server, struct buf *out, const char *field,
-                       int64_t at)
+static inline void view_since(const struct server *server, struct buf *out,
+                              const char *field, int64_t at)
 {
     view_int(out, field, server_ms_since(server, at));
 }

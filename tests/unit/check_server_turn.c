@@ -1,0 +1,141 @@
+/*
+ * check_server_turn.c - clients share the turns of the loop: none keeps others waiting.
+ */
+#include "common/buf.h"
+#include "common/resp.h"
+#include "tests/lib/clients.h"
+#include "tests/lib/runner.h"
+
+#include <string.h>
+
+#define BUDGET 20000
+
+static struct clients clients;
+
+static void setup(void)
+{
+    clients_init(&clients, "monitor m1 127.0.0.1 1 1");
+    clients.options.turn_budget = BUDGET;
+    clients_start(&clients);
+    ck_assert(!server_end_turn(clients.server));
+}
+
+static void teardown(void)
+{
+    clients_release(&clients);
+}
+
+static void feed_many(struct session *session, const char *request, int n)
+{
+    struct buf pipeline = {0};
+
+    for (int i = 0; i < n; i++)
+        buf_puts(&pipeline, request);
+    session_feed(session, pipeline.data, pipeline.len);
+    buf_release(&pipeline);
+}
+
+/* The next turn; returns whether another is needed. */
+static bool turn(void)
+{
+    while (server_serve_next(clients.server))
+        continue;
+    return server_end_turn(clients.server);
+}
+
+static size_t take_output(struct session *session)
+{
+    size_t len = session_output(session)->len;
+
+    clients_read_some(session, len);
+    return len;
+}
+
+START_TEST(test_a_long_pipeline_takes_many_turns)
+{
+    struct session *greedy = clients_open(&clients);
+    size_t total = 0, n_turns = 0;
+    bool is_more = true;
+
+    feed_many(greedy, "PING\r\n", 1000);
+    ck_assert(session_is_blocked(greedy));
+    while (is_more) {
+        size_t len = take_output(greedy);
+        ck_assert_uint_le(len, BUDGET);
+        total += len;
+        is_more = turn();
+        n_turns++;
+    }
+    total += take_output(greedy);
+    ck_assert_uint_eq(total, 1000 * strlen("+PONG\r\n"));
+    ck_assert_uint_gt(n_turns, 5);
+    ck_assert(!session_is_blocked(greedy));
+}
+END_TEST
+
+START_TEST(test_others_are_served_in_between)
+{
+    struct session *greedy = clients_open(&clients);
+    struct session *modest = clients_open(&clients);
+    struct session *late = clients_open(&clients);
+
+    feed_many(greedy, "PING\r\n", 1000);
+    session_feed(modest, "PING\r\n", 6);
+    ck_assert_uint_eq(session_output(modest)->len, 0);
+    ck_assert(server_end_turn(clients.server));
+    /* Who stands in line comes before who asks only now. */
+    session_feed(late, "PING\r\n", 6);
+    ck_assert_uint_eq(session_output(late)->len, 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert(turn());
+    ck_assert_str_eq(clients_read(&clients, modest), "+PONG\r\n");
+    ck_assert_str_eq(clients_read(&clients, late), "+PONG\r\n");
+    ck_assert(session_is_blocked(greedy));
+}
+END_TEST
+
+/* Who has asked for nothing does not stand in line, nor who has gone. */
+START_TEST(test_the_line_ends)
+{
+    struct session *greedy = clients_open(&clients);
+    struct session *gone = clients_open(&clients);
+
+    feed_many(greedy, "PING\r\n", 1000);
+    session_feed(gone, "PING\r\n", 6);
+    session_close(gone);
+    session_close(greedy);
+    ck_assert(!server_end_turn(clients.server));
+    ck_assert(!server_serve_next(clients.server));
+    ck_assert_str_eq(clients_send(&clients, clients_open(&clients), "PING\r\nPI"),
+                     "+PONG\r\n");
+}
+END_TEST
+
+START_TEST(test_one_large_reply_is_made_in_full)
+{
+    struct session *session = clients_open(&clients);
+    struct session *other = clients_open(&clients);
+
+    session_feed(session, "COMMAND DOCS\r\n", 14);
+    ck_assert_uint_gt(session_output(session)->len, BUDGET);
+    session_feed(other, "PING\r\n", 6);
+    ck_assert_uint_eq(session_output(other)->len, 0);
+    ck_assert(server_end_turn(clients.server));
+    ck_assert(!turn());
+    ck_assert_str_eq(clients_read(&clients, other), "+PONG\r\n");
+}
+END_TEST
+
+Suite *make_suite(void)
+{
+    Suite *suite = suite_create("server_turn");
+    TCase *tcase = tcase_create("turn");
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, test_a_long_pipeline_takes_many_turns);
+    tcase_add_test(tcase, test_others_are_served_in_between);
+    tcase_add_test(tcase, test_the_line_ends);
+    tcase_add_test(tcase, test_one_large_reply_is_made_in_full);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
