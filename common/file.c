@@ -280,10 +280,24 @@ static int file_set_aside(int fd, size_t len)
     return rc;
 }
 
+/* No file can be made beside it (errno says why), but it can be written itself: it is
+ * mounted into a read-only system, or lies in somebody else's folder. */
+static bool file_is_only_target_ours(const struct replacement *rep)
+{
+    int saved_errno = errno;
+    bool is_refused = errno == EROFS || errno == EACCES || errno == EPERM;
+
+    if (rep->is_new || !is_refused)
+        return false;
+    bool is_ours = faccessat(AT_FDCWD, rep->target, R_OK | W_OK, AT_EACCESS) == 0;
+    errno = saved_errno;
+    return is_ours;
+}
+
 /*
  * The way for a file that cannot be renamed over. It is not safe against a crash in the
- * middle, but then the temporary file, kept until the end, still has the new contents.
- * After a failed write the old contents are put back.
+ * middle, but then the temporary file, kept until the end, still has the new contents
+ * (where there may be one). After a failed write the old contents are put back.
  */
 static int file_rewrite_in_place(const struct replacement *rep, struct error *err)
 {
@@ -344,8 +358,11 @@ int file_replace(const char *path, const char *bytes, size_t len, struct error *
         return ERR_IO;
 
     rep.fd = file_fails() ? -1 : mkostemp(rep.temp, O_CLOEXEC);
-    if (rep.fd < 0)
+    if (rep.fd < 0) {
+        if (file_is_only_target_ours(&rep))
+            return file_rewrite_in_place(&rep, err);
         return file_error(err, "Could not create tmp config file");
+    }
     int rc = file_fill_temp(&rep, err);
     file_close(rep.fd);
     if (rc == ERR_OK)

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,7 +32,8 @@ struct program {
     struct conf *conf;
     struct core *core;
     const char *supervised;
-    const char *pidfile; /* "" if none is written */
+    const char *pidfile;   /* "" if none is written */
+    struct buf state_path; /* the file of state-dir; empty if there is none */
 };
 
 static void main_release(struct program *program)
@@ -41,6 +43,14 @@ static void main_release(struct program *program)
     if (program->conf != NULL)
         conf_free(program->conf);
     cmdline_release(&program->cmdline);
+    buf_release(&program->state_path);
+}
+
+/* The file that is written. */
+static const char *main_state_path(const struct program *program)
+{
+    return program->state_path.len > 0 ? buf_text(&program->state_path)
+                                       : program->cmdline.conf_path;
 }
 
 static int main_open_log(const struct conf_options *options)
@@ -96,6 +106,19 @@ static int main_check_line(void *ctx, const struct conf *conf, const struct args
     return rc;
 }
 
+/* DIR/sentinel.state for DIR and /etc/redis/sentinel.conf. */
+static void main_name_state(struct program *program, const char *dir)
+{
+    const char *path = program->cmdline.conf_path;
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    const char *name = path == NULL ? "sentinel" : slash != NULL ? slash + 1 : path;
+    size_t len = strlen(name);
+
+    if (len > 5 && strcmp(name + len - 5, ".conf") == 0)
+        len -= 5;
+    buf_printf(&program->state_path, "%s/%.*s.state", dir, (int)len, name);
+}
+
 static int main_read_conf(struct program *program, struct conf_error *error)
 {
     const struct cmdline *cmdline = &program->cmdline;
@@ -109,6 +132,11 @@ static int main_read_conf(struct program *program, struct conf_error *error)
     if (status == 0 && cmdline->options.len > 0)
         status = conf_read_text(program->conf, cmdline->options.data,
                                 cmdline->options.len, error);
+    const char *state_dir = status == 0 ? conf_state_dir(program->conf) : "";
+    if (state_dir[0] != '\0') {
+        main_name_state(program, state_dir);
+        status = conf_read_state(program->conf, main_state_path(program), error);
+    }
     if (status == 0)
         status = conf_apply(program->conf, program->core, error);
     return status;
@@ -160,17 +188,56 @@ static bool main_start_log(const struct program *program)
     return false;
 }
 
-static bool main_check_file(const char *path)
+static bool main_check_state_dir(const char *dir)
 {
+    struct stat info;
+    int rc = stat(dir, &info);
+
+    if (rc == 0 && !S_ISDIR(info.st_mode)) {
+        errno = ENOTDIR;
+        rc = -1;
+    }
+    if (rc == 0)
+        rc = access(dir, R_OK | W_OK | X_OK);
+    if (rc == 0)
+        return true;
+    log_line(LOG_LVL_WARNING, "Sentinel state-dir %s is not writable: %s. Exiting...",
+             dir, strerror(errno));
+    log_line(LOG_LVL_WARNING,
+             "It must be a directory in which user %d may make files, on storage that "
+             "outlives this process.",
+             (int)geteuid());
+    return false;
+}
+
+static void main_advise_state_dir(void)
+{
+    log_line(LOG_LVL_WARNING,
+             "A configuration that is not to be written needs another place for the "
+             "state: 'sentinel state-dir DIR' in it, or '--sentinel state-dir DIR' on "
+             "the command line, where user %d may make files in DIR.",
+             (int)geteuid());
+}
+
+/* Is there a place where the state can be saved? */
+static bool main_check_place(const struct program *program)
+{
+    const char *dir = conf_state_dir(program->conf);
+    const char *path = program->cmdline.conf_path;
+
+    if (dir[0] != '\0')
+        return main_check_state_dir(dir);
     if (path == NULL) {
         log_line(LOG_LVL_WARNING,
                  "Sentinel needs config file on disk to save state. Exiting...");
+        main_advise_state_dir();
         return false;
     }
     if (access(path, W_OK) < 0) {
         log_line(LOG_LVL_WARNING,
                  "Sentinel config file %s is not writable: %s. Exiting...", path,
                  strerror(errno));
+        main_advise_state_dir();
         return false;
     }
     return true;
@@ -217,6 +284,11 @@ static void main_background(struct program *program)
     const struct conf_options *options = conf_options(program->conf);
     bool detaches = options->daemonize && strcmp(program->supervised, "no") == 0;
 
+    if (detaches && getpid() == 1) {
+        log_line(LOG_LVL_WARNING, "daemonize has no effect: this is process 1, and a "
+                                  "container ends with it");
+        detaches = false;
+    }
     if (detaches) {
         daemon_detach();
         if (options->logfile[0] == '\0') {
@@ -256,26 +328,29 @@ static void main_set_title(const struct program *program)
 {
     struct buf title = {0};
 
-    if (conf_title(program->conf, program->name, program->cmdline.conf_path, &title))
+    const char *path = program->cmdline.conf_path;
+    if (conf_title(program->conf, program->name, path != NULL ? path : "", &title))
         proctitle_set(buf_text(&title));
     buf_release(&title);
 }
 
-static void main_serve(struct program *program, struct runtime *rt)
+static bool main_serve(struct program *program, struct runtime *rt)
 {
     const struct conf_options *options = conf_options(program->conf);
 
     log_line(LOG_LVL_NOTICE, "monotonic clock: POSIX clock_gettime");
     log_line(LOG_LVL_NOTICE, "Running mode=sentinel, port=%d.",
              options->port != 0 ? options->port : options->tls_port);
-    daemon_check_directory(program->cmdline.conf_path);
+    daemon_check_directory(main_state_path(program));
     daemon_notify(program->supervised, "STATUS=Ready to accept connections\nREADY=1\n");
-    runtime_run(rt);
+    bool has_run = runtime_run(rt);
 
-    log_line(LOG_LVL_NOTICE, "User requested shutdown...");
+    if (has_run)
+        log_line(LOG_LVL_NOTICE, "User requested shutdown...");
     daemon_notify(program->supervised, "STOPPING=1\n");
     if (program->pidfile[0] != '\0')
         daemon_remove_pidfile(program->pidfile);
+    return has_run;
 }
 
 static int main_run(struct program *program)
@@ -297,6 +372,7 @@ static int main_run(struct program *program)
         .core = program->core,
         .conf = program->conf,
         .conf_path = program->cmdline.conf_path,
+        .state_path = main_state_path(program),
         .executable = executable,
         .supervised = program->supervised,
         .run_id = run_id,
@@ -305,19 +381,18 @@ static int main_run(struct program *program)
     struct runtime *rt = runtime_new(&setup);
     if (rt == NULL)
         return 1;
-    main_serve(program, rt);
+    int status = main_serve(program, rt) ? 0 : 1;
     bool is_free = runtime_free(rt);
     log_line(LOG_LVL_WARNING, "Sentinel is now ready to exit, bye bye...");
     if (!is_free)
-        _exit(0); /* a thread is stuck in a write: do not wait for it */
+        _exit(status); /* a thread is stuck in a write: do not wait for it */
     uv_library_shutdown();
-    return 0;
+    return status;
 }
 
 static int main_start(struct program *program)
 {
-    if (!main_load(program) || !main_start_log(program) ||
-        !main_check_file(program->cmdline.conf_path))
+    if (!main_load(program) || !main_start_log(program) || !main_check_place(program))
         return 1;
     signals_ignore();
     program->supervised = daemon_supervisor(conf_options(program->conf)->supervised);
@@ -335,6 +410,7 @@ int main(int argc, char **argv)
     struct program program = {0};
     int status = 0;
 
+    signals_begin();
     tzset();
     daemon_open_stdio();
     proctitle_init(argc, argv);

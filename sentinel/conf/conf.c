@@ -57,6 +57,7 @@ void conf_free(struct conf *conf)
     }
     mem_free(conf->note_taken);
     doc_release(&conf->doc);
+    users_release(conf);
     arena_release(&conf->strings);
     mem_free(conf);
 }
@@ -140,12 +141,6 @@ void conf_set_check(struct conf *conf, conf_check_fn *fn, void *ctx)
     conf->check_ctx = ctx;
 }
 
-void conf_set_users(struct conf *conf, conf_users_fn *fn, void *ctx)
-{
-    conf->users = fn;
-    conf->users_ctx = ctx;
-}
-
 struct conf_line *conf_keep_line(struct conf *conf, enum conf_source source,
                                  struct args *args, struct doc_line *doc)
 {
@@ -213,7 +208,7 @@ static int conf_take_args(struct conf_input *input, struct args *args,
         return conf_include(conf, args->words[1], err, error);
     }
     int rc = directive_apply(conf, args, err);
-    if (rc == 0)
+    if (rc == 0 && !users_replace(conf, args, doc))
         conf_keep_line(conf, input->source, args, doc);
     return rc;
 }
@@ -340,8 +335,8 @@ static int conf_count_lines(const char *bytes, size_t len)
     return n;
 }
 
-static int conf_read_main(struct conf *conf, const char *bytes, size_t len,
-                          struct conf_error *error)
+int conf_read_main(struct conf *conf, const char *bytes, size_t len,
+                   struct conf_error *error)
 {
     doc_load(&conf->doc, bytes, len);
     conf->doc_at = conf->doc.lines;

@@ -103,6 +103,19 @@ int conf_read_file(struct conf *conf, const char *path, struct conf_error *error
 int conf_read_text(struct conf *conf, const char *text, size_t len,
                    struct conf_error *error);
 
+/*
+ * `sentinel state-dir`: conf_state_dir() is the directory named in what was read so
+ * far,
+ * "" if there is none. If there is one, conf_read_state() follows as the last reading:
+ * all that was read before is then declared configuration, which is never written, and
+ * |path|, a file in that directory which need not exist yet, is what conf_render()
+ * renders. conf_read_state_text() is the same for what that file holds.
+ */
+const char *conf_state_dir(const struct conf *conf);
+int conf_read_state(struct conf *conf, const char *path, struct conf_error *error);
+int conf_read_state_text(struct conf *conf, const char *path, const char *text,
+                         size_t len, struct conf_error *error);
+
 /* As conf_read_file(), from memory: the main file of a simulated host. */
 int conf_read_main_text(struct conf *conf, const char *text, size_t len,
                         struct conf_error *error);

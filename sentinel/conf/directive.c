@@ -498,7 +498,8 @@ static int directive_user(struct conf *conf, const struct args *args, struct err
     if (args->n < 2)
         return error_set(err, ERR_SYNTAX, DIRECTIVE_BAD);
     for (size_t i = 0; (other = conf_words(conf, "user", i)) != NULL; i++) {
-        if (strcmp(other->words[1], args->words[1]) == 0)
+        if (strcmp(other->words[1], args->words[1]) == 0 &&
+            !users_is_declared(conf, args->words[1]))
             return error_set(err, ERR_DUPLICATE,
                              "Error in user declaration '%s': Duplicate user found. A "
                              "user can only be defined once in config files",

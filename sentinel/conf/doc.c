@@ -150,13 +150,18 @@ void doc_block_free(struct doc *doc, struct doc_block *block)
     mem_free(block);
 }
 
-bool doc_block_includes(const struct doc_block *block, enum sline_kind kind)
+const char *doc_block_included(const struct doc_block *block, enum sline_kind kind)
 {
     for (const struct doc_included *i = block->included; i != NULL; i = i->next) {
         if (DOC_KEY_KIND(i->key) == kind)
-            return true;
+            return i->key;
     }
-    return false;
+    return NULL;
+}
+
+bool doc_block_includes(const struct doc_block *block, enum sline_kind kind)
+{
+    return doc_block_included(block, kind) != NULL;
 }
 
 void doc_release(struct doc *doc)
@@ -235,8 +240,9 @@ static void doc_key_value(struct buf *key, const struct sline_rule *rule,
 void doc_key(struct buf *key, const struct sline_rule *rule, const struct args *args)
 {
     size_t i = rule->has_master ? 3 : 2;
-    bool has_address = rule->kind == SLINE_MONITOR ||
-                       rule->kind == SLINE_KNOWN_REPLICA ||
+    bool has_quorum = rule->kind == SLINE_MONITOR || rule->kind == SLINE_DECLARED ||
+                      rule->kind == SLINE_REMOVED;
+    bool has_address = has_quorum || rule->kind == SLINE_KNOWN_REPLICA ||
                        rule->kind == SLINE_KNOWN_SENTINEL;
 
     doc_key_start(key, rule->kind);
@@ -246,7 +252,7 @@ void doc_key(struct buf *key, const struct sline_rule *rule, const struct args *
         i += 2;
     }
     for (; i < args->n; i++) {
-        if (rule->kind == SLINE_MONITOR)
+        if (has_quorum)
             doc_key_int(key, sline_number(args->words[i]));
         else
             doc_key_value(key, rule, args->words[i]);

@@ -9,11 +9,15 @@
 #include "sentinel/conf/internal.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* A file that does not say otherwise gets these. The core's own defaults can be changed
  * by SENTINEL DEBUG until the next start: they do not count here. */
 #define DEFAULT_DOWN_AFTER_MS 30000
 #define DEFAULT_FAILOVER_TIMEOUT_MS 180000
+
+/* For doc_block.version: its master is gone, and that is written. */
+#define BLOCK_REMOVED (UINT64_MAX - 1)
 
 /* A line that the file should hold. The texts are offsets in wants.text, 0: none. */
 struct want {
@@ -22,6 +26,7 @@ struct want {
     size_t subject;   /* kind and doc_key_subject() */
     bool is_default;  /* holds without a line, too */
     bool keeps_line;  /* a line that says otherwise is corrected, not removed */
+    bool is_record;   /* a state file has it whatever was declared */
     bool is_done;     /* a line for it is there, or none is needed */
     UT_hash_handle hh;
 };
@@ -32,6 +37,17 @@ struct wants {
     size_t n, cap;
     struct buf text;
 };
+
+enum want_match { MATCH_KEY, MATCH_OTHER_KEY, MATCH_SUBJECT };
+
+static const char *want_text(const struct wants *wants, const struct want *want,
+                             enum want_match match)
+{
+    size_t at = match == MATCH_KEY         ? want->key
+                : match == MATCH_OTHER_KEY ? want->other_key
+                                           : want->subject;
+    return at != 0 ? wants->text.data + at : NULL;
+}
 
 static void wants_release(struct wants *wants)
 {
@@ -55,7 +71,9 @@ static struct buf *wants_start(struct wants *wants, enum sline_kind kind,
         wants->items = mem_resize(wants->items, wants->cap, sizeof *wants->items);
     }
     wants->items[wants->n++] =
-        (struct want){.key = wants->text.len, .is_default = is_default};
+        (struct want){.key = wants->text.len,
+                      .is_default = is_default,
+                      .is_record = !sline_is_setting(kind) && kind != SLINE_MONITOR};
     doc_key_start(&wants->text, kind);
     return &wants->text;
 }
@@ -176,11 +194,62 @@ static void render_want_nodes(struct wants *wants, const struct master *master)
     }
 }
 
-static void render_want_master(struct wants *wants, const struct master *master)
+/* In a state file: where a master was declared, if that is not what counts any more. */
+static void render_want_declared(struct wants *wants, const struct doc *doc,
+                                 const struct doc_block *block,
+                                 const struct master *master)
+{
+    const char *declared = doc_block_included(block, SLINE_MONITOR);
+    struct want *monitor = &wants->items[0];
+
+    if (!doc->is_state || declared == NULL ||
+        (master->config_epoch == 0 &&
+         strcmp(want_text(wants, monitor, MATCH_KEY), declared) == 0))
+        return;
+    monitor->is_record = true;
+    buf_puts(wants_start(wants, SLINE_DECLARED, false), declared + 1);
+    wants_end(wants);
+}
+
+static bool render_is_renamed(const struct master *master, const char *from)
+{
+    const struct renamed *r = master->renames;
+
+    while (r != NULL && strcasecmp(r->from, from) != 0)
+        r = r->next;
+    return r != NULL;
+}
+
+/* In a state file: declared renames that were taken back. */
+static void render_want_unrenamed(struct wants *wants, const struct doc *doc,
+                                  const struct doc_block *block,
+                                  const struct master *master)
+{
+    const struct doc_included *i = doc->is_state ? block->included : NULL;
+    struct args args;
+
+    for (; i != NULL; i = i->next) {
+        if (DOC_KEY_KIND(i->key) != SLINE_RENAME_COMMAND ||
+            args_split(&args, i->key + 1, strlen(i->key + 1)) != 0)
+            continue;
+        if (!render_is_renamed(master, args.words[0])) {
+            struct buf *text = wants_start(wants, SLINE_RENAME_COMMAND, false);
+            doc_key_word(text, args.words[0]);
+            doc_key_word(text, args.words[0]);
+            wants_end(wants);
+        }
+        args_release(&args);
+    }
+}
+
+static void render_want_master(struct wants *wants, const struct doc *doc,
+                               const struct doc_block *block,
+                               const struct master *master)
 {
     wants_clear(wants, master->name);
     wants_addr(wants, master->core, SLINE_MONITOR, &master_address_node(master)->addr,
                master->quorum, NULL);
+    render_want_declared(wants, doc, block, master);
     wants_int(wants, SLINE_DOWN_AFTER, master->down_after_ms, DEFAULT_DOWN_AFTER_MS);
     wants_int(wants, SLINE_FAILOVER_TIMEOUT, master->failover_timeout_ms,
               DEFAULT_FAILOVER_TIMEOUT_MS);
@@ -195,20 +264,10 @@ static void render_want_master(struct wants *wants, const struct master *master)
     wants_int(wants, SLINE_CONFIG_EPOCH, (int64_t)master->config_epoch, -1);
     wants_int(wants, SLINE_LEADER_EPOCH, (int64_t)master->leader_epoch, -1);
     render_want_nodes(wants, master);
+    render_want_unrenamed(wants, doc, block, master);
 }
 
 /* ------------------------------------------------ comparing with the lines ------ */
-
-enum want_match { MATCH_KEY, MATCH_OTHER_KEY, MATCH_SUBJECT };
-
-static const char *want_text(const struct wants *wants, const struct want *want,
-                             enum want_match match)
-{
-    size_t at = match == MATCH_KEY         ? want->key
-                : match == MATCH_OTHER_KEY ? want->other_key
-                                           : want->subject;
-    return at != 0 ? wants->text.data + at : NULL;
-}
 
 /* Writes what |want| wants, as |match| puts it, into |line|. */
 static void want_write(const struct wants *wants, const struct want *want,
@@ -349,9 +408,27 @@ static void block_sweep(struct doc *doc, struct doc_block *block)
     }
 }
 
+/* What was declared need not be in a state file, and should not: it would count there
+ * when the declaration is changed. */
+static void block_drop_declared(const struct doc_block *block, struct wants *wants)
+{
+    for (size_t i = 0; i < wants->n; i++) {
+        struct want *want = &wants->items[i];
+        const char *key = want_text(wants, want, MATCH_KEY);
+        const char *declared = doc_block_included(block, DOC_KEY_KIND(key));
+        if (want->is_record || declared == NULL)
+            continue;
+        want->is_done = DOC_KEY_KIND(key) == SLINE_RENAME_COMMAND
+                            ? block_includes(block, key, false)
+                            : strcmp(declared, key) == 0;
+    }
+}
+
 /* Makes the lines there are right. What is not done then needs a new line. */
 static void block_edit(struct doc *doc, struct doc_block *block, struct wants *wants)
 {
+    if (doc->is_state)
+        block_drop_declared(block, wants);
     block_match(block, wants, MATCH_KEY);
     block_match(block, wants, MATCH_OTHER_KEY);
     block_drop_defaults(block, wants, false);
@@ -371,7 +448,7 @@ static void block_append(struct doc *doc, struct doc_block *block, struct wants 
         if (want->is_done || DOC_KEY_KIND(key) > last)
             continue;
         want->is_done = true;
-        if (block_includes(block, key, false))
+        if (!doc->is_state && block_includes(block, key, false))
             continue;
         struct doc_line *line = doc_append_generated(doc, "", 0);
         want_write(wants, want, MATCH_KEY, line);
@@ -400,6 +477,26 @@ static void render_set_current(struct doc_block *block, const struct master *mas
     block->address = master_address_node(master);
 }
 
+/* In a state file: a master that is gone although it is declared is not to come back at
+ * the next start. False if it is not declared. */
+static bool render_removed(struct conf *conf, struct doc_block *block,
+                           struct wants *wants)
+{
+    const char *declared = doc_block_included(block, SLINE_MONITOR);
+
+    if (!conf->doc.is_state || declared == NULL)
+        return false;
+    if (block->version == BLOCK_REMOVED)
+        return true;
+    block->version = BLOCK_REMOVED;
+    wants_clear(wants, block->name);
+    buf_puts(wants_start(wants, SLINE_REMOVED, false), declared + 1);
+    wants_end(wants);
+    block_edit(&conf->doc, block, wants);
+    block_append(&conf->doc, block, wants, SLINE_N);
+    return true;
+}
+
 static void render_masters(struct conf *conf, const struct core *core, bool is_valid)
 {
     const struct master *master, *master_tmp;
@@ -414,16 +511,16 @@ static void render_masters(struct conf *conf, const struct core *core, bool is_v
         if (is_valid && render_is_current(block, master))
             continue;
         render_set_current(block, master);
-        render_want_master(&wants, master);
+        render_want_master(&wants, &conf->doc, block, master);
         block_edit(&conf->doc, block, &wants);
         block_append(&conf->doc, block, &wants, SLINE_N);
     }
-    wants_release(&wants);
     HASH_ITER(hh, conf->doc.blocks, block, block_tmp)
     {
-        if (block->round != conf->round)
+        if (block->round != conf->round && !render_removed(conf, block, &wants))
             doc_block_free(&conf->doc, block);
     }
+    wants_release(&wants);
 }
 
 /* What lines of several masters depend on: how hosts are shown, and the addresses of

@@ -30,7 +30,10 @@ static const struct sline_rule sline_rules[] = {
     GLOBAL("announce-port", ANNOUNCE_PORT, NUMBER, ANNOUNCE_PORT),
     GLOBAL("sentinel-user", SENTINEL_USER, TEXT, SENTINEL_USER),
     GLOBAL("sentinel-pass", SENTINEL_PASS, TEXT, SENTINEL_PASS),
+    {"state-dir", SLINE_STATE_DIR, SLINE_TYPE_OTHER, CORE_OPT_N, 1, 1, false},
     {"monitor", SLINE_MONITOR, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
+    {"declared", SLINE_DECLARED, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
+    {"removed", SLINE_REMOVED, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
     MASTER("down-after-milliseconds", DOWN_AFTER, TIME, DOWN_AFTER),
     MASTER("failover-timeout", FAILOVER_TIMEOUT, TIME, FAILOVER_TIMEOUT),
     MASTER("parallel-syncs", PARALLEL_SYNCS, NUMBER, PARALLEL_SYNCS),
@@ -71,6 +74,24 @@ const struct sline_rule *sline_rule_by_kind(enum sline_kind kind)
         i++;
     ASSERT_CMP(i, <, N_RULES);
     return &sline_rules[i];
+}
+
+bool sline_is_setting(enum sline_kind kind)
+{
+    switch (kind) {
+    case SLINE_MYID:
+    case SLINE_MONITOR:
+    case SLINE_DECLARED:
+    case SLINE_REMOVED:
+    case SLINE_CURRENT_EPOCH:
+    case SLINE_CONFIG_EPOCH:
+    case SLINE_LEADER_EPOCH:
+    case SLINE_KNOWN_REPLICA:
+    case SLINE_KNOWN_SENTINEL:
+        return false;
+    default:
+        return true;
+    }
 }
 
 int64_t sline_number(const char *text)
@@ -120,13 +141,13 @@ static bool statement_is_ignored(const struct statement *st)
     return st->rule->kind == SLINE_KNOWN_SENTINEL && st->args.n == 5;
 }
 
-/* Ties a complete statement to the place that render.c will look for it in. */
-static void statement_place(struct conf *conf, const struct statement *st,
-                            struct doc_line *doc)
+void statement_place(struct conf *conf, const struct statement *st,
+                     struct doc_line *doc)
 {
     struct buf key = {0};
 
-    if (st->source == SOURCE_TEXT || (st->source == SOURCE_MAIN && doc == NULL))
+    if (st->rule->kind == SLINE_STATE_DIR || st->source == SOURCE_TEXT ||
+        (st->source == SOURCE_MAIN && doc == NULL))
         return;
     struct doc_block *block =
         doc_block(&conf->doc, st->rule->has_master ? st->args.words[2] : NULL);
@@ -171,8 +192,11 @@ int statement_queue(struct conf *conf, enum conf_source source, int line,
     else
         conf->queue_tail->next = st;
     conf->queue_tail = st;
-    if (st->rule != NULL && !st->is_wrong)
+    if (st->rule != NULL && !st->is_wrong) {
         statement_place(conf, st, doc);
+        if (st->rule->kind == SLINE_STATE_DIR && conf->state_file == NULL)
+            conf->state_dir = arena_strdup(&conf->strings, st->args.words[2]);
+    }
     return 0;
 }
 
@@ -384,6 +408,10 @@ static int statement_apply_other(struct conf *conf, struct core *core,
         if (strlen(words[2]) != RUN_ID_LEN)
             return error_set(err, ERR_SYNTAX, "Malformed Sentinel id in myid option.");
         return statement_set(core, st, CORE_OPT_MYID, 0, err);
+    case SLINE_STATE_DIR:
+    case SLINE_DECLARED:
+    case SLINE_REMOVED:
+        return 0; /* state.c reads them */
     case SLINE_MONITOR:
         quorum = sline_number(words[5]);
         if (quorum <= 0)
@@ -430,7 +458,10 @@ static int statement_apply(struct conf *conf, struct core *core,
             rc = statement_set(core, st, CORE_OPT_CURRENT_EPOCH, epoch, err);
         return rc;
     case SLINE_TYPE_TEXT:
-        if (!st->rule->has_master && st->args.words[2][0] == '\0')
+        /* "" means nothing, or takes back what an included file says. */
+        if (!st->rule->has_master && st->args.words[2][0] == '\0' &&
+            !(st->source == SOURCE_MAIN &&
+              doc_block_includes(&conf->doc.globals, st->rule->kind)))
             return 0;
         return statement_set(core, st, st->rule->option, 0, err);
     case SLINE_TYPE_OTHER:
@@ -466,7 +497,7 @@ static int statement_apply_pass(struct conf *conf, struct core *core, int pass,
             continue;
         if (st->rule == NULL || st->is_wrong) {
             rc = error_set(&err, ERR_SYNTAX, SLINE_BAD);
-        } else if (statement_is_overridden(conf, st)) {
+        } else if (st->is_overridden || statement_is_overridden(conf, st)) {
             st->is_overridden = true;
         } else if (!statement_is_ignored(st) &&
                    !statement_is_consequence(conf, core, st)) {
@@ -476,6 +507,8 @@ static int statement_apply_pass(struct conf *conf, struct core *core, int pass,
             continue;
         error_at(error, rc, st->line, st->text, st->text_len, "%s",
                  err.text[0] != '\0' ? err.text : err_text(rc));
+        if (st->source == SOURCE_MAIN)
+            state_name_file(conf, error);
         if (!conf_report(conf, st->file, error))
             return rc;
     }
@@ -487,6 +520,7 @@ int conf_apply(struct conf *conf, struct core *core, struct conf_error *error)
     const struct conf_options *options = &conf->options;
     struct error err = {0};
 
+    state_reconcile(conf);
     for (int pass = 1; pass <= 3; pass++) {
         int rc = statement_apply_pass(conf, core, pass, error);
         if (rc != 0)

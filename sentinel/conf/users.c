@@ -15,6 +15,86 @@ static struct conf_line *users_find(const struct conf *conf, const char *name)
     return line;
 }
 
+/* ------------------------------------------------- users and the state file ----- */
+
+/* A user as it was declared, in the words in which users are asked for. */
+struct users_declared {
+    char *name, *line;
+    UT_hash_handle hh;
+};
+
+static void users_remember(void *ctx, const char *name, const char *text,
+                           bool is_default)
+{
+    struct conf *conf = ctx;
+    struct conf_line *line = users_find(conf, name);
+    struct users_declared *user;
+
+    (void)is_default;
+    if (line != NULL && !users_is_declared(conf, name))
+        return; /* what was declared about it is not known any more */
+    user = mem_zalloc(sizeof *user);
+    user->name = mem_strdup(name);
+    user->line = mem_strdup(text);
+    HASH_ADD_KEYPTR(hh, conf->users_declared, user->name, strlen(user->name), user);
+}
+
+void users_release(struct conf *conf)
+{
+    struct users_declared *user, *tmp;
+
+    HASH_ITER(hh, conf->users_declared, user, tmp)
+    {
+        HASH_DEL(conf->users_declared, user);
+        mem_free(user->name);
+        mem_free(user->line);
+        mem_free(user);
+    }
+}
+
+void conf_set_users(struct conf *conf, conf_users_fn *fn, void *ctx)
+{
+    conf->users = fn;
+    conf->users_ctx = ctx;
+    if (conf->state_file != NULL && fn != NULL)
+        fn(ctx, users_remember, conf);
+}
+
+bool users_is_declared(const struct conf *conf, const char *name)
+{
+    const struct conf_line *line = users_find(conf, name);
+
+    return conf->state_file != NULL && line != NULL && line->source == SOURCE_INCLUDE;
+}
+
+bool users_replace(struct conf *conf, struct args *args, struct doc_line *doc)
+{
+    struct conf_line *line;
+
+    if (doc == NULL || strcmp(args->words[0], "user") != 0 ||
+        !users_is_declared(conf, args->words[1]))
+        return false;
+    line = users_find(conf, args->words[1]);
+    args_release(&line->args);
+    line->args = *args;
+    *args = (struct args){0};
+    line->source = SOURCE_MAIN;
+    line->doc = doc;
+    return true;
+}
+
+/* Is the user as it was declared, so that the state file need not have it? */
+static bool users_is_unchanged(const struct conf *conf, const char *name,
+                               const char *text)
+{
+    const struct users_declared *user;
+
+    HASH_FIND_STR(conf->users_declared, name, user);
+    return user != NULL && strcmp(user->line, text) == 0;
+}
+
+/* ----------------------------------------------------------------- the lines ----- */
+
 /* |line| with every word quoted where needed: words have no blanks in them, except that
  * the name may be empty. */
 static void users_quote(struct buf *out, const char *name, const char *line)
@@ -55,8 +135,10 @@ static void users_take(void *ctx, const char *name, const char *text, bool is_de
 
     if (line != NULL)
         line->is_live = true;
+    if ((line == NULL || line->doc == NULL) && users_is_unchanged(conf, name, text))
+        return;
     /* Twice the same user would be an error at the next start. */
-    if (line != NULL && line->source == SOURCE_INCLUDE)
+    if (line != NULL && line->source == SOURCE_INCLUDE && conf->state_file == NULL)
         return;
     users_quote(&quoted, name, text);
     if (line != NULL && line->doc != NULL) {
@@ -66,6 +148,21 @@ static void users_take(void *ctx, const char *name, const char *text, bool is_de
         users_append(conf, line, &quoted);
     }
     buf_release(&quoted);
+}
+
+/* A user that is declared cannot be left out: it comes back without any rights. */
+static void users_disable(struct conf *conf, struct conf_line *line)
+{
+    struct buf text = {0};
+
+    buf_puts(&text, "user ");
+    args_quote(&text, line->args.words[1], line->args.lens[1]);
+    buf_puts(&text, " off");
+    if (line->doc == NULL)
+        line->doc = doc_append_generated(&conf->doc, text.data, text.len);
+    else
+        doc_set_text(line->doc, text.data, text.len);
+    buf_release(&text);
 }
 
 void users_render(struct conf *conf)
@@ -81,7 +178,9 @@ void users_render(struct conf *conf)
 
     HASH_FIND_STR(conf->lines, "user", first);
     for (struct conf_line *line = first; line != NULL; line = line->next) {
-        if (line->is_live || line->doc == NULL)
+        if (!line->is_live && line->is_declared)
+            users_disable(conf, line);
+        if (line->is_live || line->is_declared || line->doc == NULL)
             continue;
         doc_remove(&conf->doc, line->doc);
         line->doc = NULL;

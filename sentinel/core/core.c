@@ -17,6 +17,7 @@ struct core *core_new(uint64_t seed)
         core->myid[i] = hex[rng_below(&core->rng, 16)];
     core->id_is_new = true;
     core->bad_hello_logged_at = CORE_NEVER;
+    core->save_failed_at = CORE_NEVER;
     timer_init(&core->pulse_timer, TIMER_PULSE, NULL);
     timer_init(&core->persist_timer, TIMER_PERSIST, NULL);
     settings_init(core);
@@ -213,7 +214,8 @@ static void dispatch(struct core *core, const struct core_event *event)
         resolve_on_answer(core, event->resolved.host, event->resolved.ip);
         break;
     case CORE_EV_PERSISTED:
-        durable_on_persisted(core, event->persisted.version, event->persisted.ok);
+        durable_on_persisted(core, event->persisted.version, event->persisted.ok,
+                             event->persisted.reason);
         break;
     case CORE_EV_JOB_STARTED:
         jobs_on_started(core, event->job_started.job, event->job_started.pid);

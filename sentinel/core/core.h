@@ -181,6 +181,7 @@ struct core_event {
         struct {
             uint64_t version;
             bool ok;
+            const char *reason; /* if not |ok|, for people; NULL unknown */
         } persisted;
         struct {
             struct slot_id job;

@@ -142,6 +142,10 @@ static void held_free(struct core *core, struct held *held)
 static void durable_on_saved(struct core *core, uint64_t version)
 {
     core->save_failed = false;
+    if (core->save_failed_at != CORE_NEVER)
+        emit_plain(core, LOG_LVL_WARNING, "-save-failed", NULL, "after %" PRId64 " ms",
+                   core->now - core->save_failed_at);
+    core->save_failed_at = CORE_NEVER;
     core->save_retry_ms = 0;
     timer_disarm(core, &core->persist_timer);
     if (version > core->disk_version)
@@ -158,11 +162,18 @@ static void durable_on_saved(struct core *core, uint64_t version)
     }
 }
 
-static void durable_on_save_failed(struct core *core, uint64_t version)
+static void durable_on_save_failed(struct core *core, uint64_t version,
+                                   const char *reason)
 {
     struct held *held, *next;
 
     core->save_failed = true;
+    if (core->save_failed_at == CORE_NEVER) {
+        core->save_failed_at = core->now;
+        emit_plain(core, LOG_LVL_WARNING, "+save-failed", NULL, "%s",
+                   reason != NULL ? reason : "");
+        emit_note(core, "no vote is given and no failover begun until it can be saved");
+    }
     core->save_retry_ms = core->save_retry_ms == 0
                               ? SAVE_RETRY_FIRST_MS
                               : min_i64(core->save_retry_ms * 2, SAVE_RETRY_MAX_MS);
@@ -183,12 +194,13 @@ static void durable_on_save_failed(struct core *core, uint64_t version)
     }
 }
 
-void durable_on_persisted(struct core *core, uint64_t version, bool ok)
+void durable_on_persisted(struct core *core, uint64_t version, bool ok,
+                          const char *reason)
 {
     if (ok)
         durable_on_saved(core, version);
     else
-        durable_on_save_failed(core, version);
+        durable_on_save_failed(core, version, reason);
 }
 
 void durable_retry(struct core *core)

@@ -81,7 +81,8 @@ void durable_hold_election(struct core *core, struct master *master);
 void durable_hold_ok(struct core *core, uint64_t client);
 /* ... or the end of the process. */
 void durable_hold_exit(struct core *core, int code);
-void durable_on_persisted(struct core *core, uint64_t version, bool ok);
+void durable_on_persisted(struct core *core, uint64_t version, bool ok,
+                          const char *reason);
 void durable_retry(struct core *core);  /* the persist timer */
 void durable_settle(struct core *core); /* end of a step */
 void durable_forget(struct core *core, const struct master *master);

@@ -307,6 +307,7 @@ struct core {
     uint64_t epoch_version; /* version when current_epoch last changed */
     struct held *held;
     bool save_failed;
+    int64_t save_failed_at; /* since when; CORE_NEVER if the last save worked */
     int64_t save_retry_ms;
 
     struct hostname *hostnames; /* uthash by host in lower case */

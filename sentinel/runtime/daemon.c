@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -224,7 +225,11 @@ void daemon_remove_pidfile(const char *path)
 
 void daemon_check_directory(const char *path)
 {
-    char directory[4096];
+    char file[PATH_MAX];
+    char directory[PATH_MAX];
+
+    if (realpath(path, file) != NULL)
+        path = file;
     const char *slash = strrchr(path, '/');
     size_t len = slash != NULL ? (size_t)(slash - path) : 0;
 
@@ -236,9 +241,9 @@ void daemon_check_directory(const char *path)
         return;
     log_line(
         LOG_LVL_WARNING,
-        "WARNING: the directory %s of the configuration file is not writable (%s). "
-        "Sentinel cannot save its state safely there: votes and configuration "
-        "changes will be refused until it can.",
+        "WARNING: the directory %s of the configuration file is not writable (%s). The "
+        "file is rewritten in place: if the machine dies while that is done, it may be "
+        "damaged. 'sentinel state-dir' avoids it.",
         directory, strerror(errno));
 }
 

@@ -42,7 +42,7 @@ void daemon_detach(void);
 void daemon_write_pidfile(const char *path);
 void daemon_remove_pidfile(const char *path);
 
-/* Warns if the file at |path| could not be replaced there. */
+/* Warns if the file at |path| can only be written in place. */
 void daemon_check_directory(const char *path);
 
 /* |len| bytes of the operating system's random numbers. */

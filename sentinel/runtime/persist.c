@@ -15,9 +15,6 @@
 /* A rendering of this size is not kept between saves. */
 #define PERSIST_IDLE_CAP ((size_t)1 << 20)
 
-/* A failure that lasts is logged this often. */
-#define PERSIST_REPEAT_MS 10000
-
 void persist_want(struct runtime *rt)
 {
     rt->persist.wanted = true;
@@ -28,29 +25,26 @@ static void persist_work(uv_work_t *work)
 {
     struct runtime *rt = work->data;
     struct persist *persist = &rt->persist;
-    persist->status = file_replace(rt->conf_path, persist->text.data, persist->text.len,
-                                   &persist->reason);
+    persist->status = file_replace(rt->state_path, persist->text.data,
+                                   persist->text.len, &persist->reason);
     persist->error = errno;
 }
 
+/* A failure that lasts is said once: the core tries again every second. */
 static void persist_report(struct runtime *rt, bool ok)
 {
     struct persist *persist = &rt->persist;
 
     if (ok) {
         log_line(LOG_LVL_NOTICE, "Sentinel new configuration saved on disk");
-    } else if (persist->version != persist->lost_version ||
-               rt->clock.now - persist->lost_at >= PERSIST_REPEAT_MS) {
-        /* The core tries the same state again every second; saying so is enough now and
-         * then. */
+    } else if (persist->error != persist->lost_error) {
         log_line(LOG_LVL_WARNING, "%s", persist->reason.text);
         log_line(LOG_LVL_WARNING,
                  "WARNING: Sentinel was not able to save the new configuration on "
                  "disk!!!: %s",
                  strerror(persist->error));
-        persist->lost_version = persist->version;
-        persist->lost_at = rt->clock.now;
     }
+    persist->lost_error = ok ? 0 : persist->error;
 }
 
 static void persist_done(uv_work_t *work, int status)
@@ -66,24 +60,28 @@ static void persist_done(uv_work_t *work, int status)
 
     struct core_event event = {
         .type = CORE_EV_PERSISTED,
-        .persisted = {.version = persist->version, .ok = ok},
+        .persisted = {.version = persist->version,
+                      .ok = ok,
+                      .reason = ok ? NULL : persist->reason.text},
     };
     runtime_post(rt, &event);
 }
 
-void persist_new_id(struct runtime *rt)
+bool persist_new_id(struct runtime *rt)
 {
     struct persist *persist = &rt->persist;
 
     if (!rt->core->id_is_new)
-        return;
+        return true;
     persist->version = core_version(rt->core);
     conf_render(rt->conf, rt->core, &persist->text);
     persist->work.data = rt;
     persist_work(&persist->work);
     persist_report(rt, persist->status == 0);
-    if (persist->status == 0)
-        core_id_is_saved(rt->core);
+    if (persist->status != 0)
+        return false;
+    core_id_is_saved(rt->core);
+    return true;
 }
 
 /* Not at once when asked: all that this turn changes shares one write. */

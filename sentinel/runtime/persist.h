@@ -25,14 +25,13 @@ struct persist {
     int status;
     int error; /* errno of the failure */
     struct error reason;
-    uint64_t lost_version; /* the last failure that was logged */
-    int64_t lost_at;
+    int lost_error; /* of the failure that was logged last; 0: saving works */
 };
 
 /* Saves a run id that is new, and waits for it: before the core starts there is nothing
- * to hold up, and nobody shall see an id that could be lost. A failure is logged; the
- * core then asks again. */
-void persist_new_id(struct runtime *rt);
+ * to hold up, and nobody shall see an id that could be lost. False, after log lines, if
+ * it cannot be saved. */
+bool persist_new_id(struct runtime *rt);
 /* The core wants its state saved; it is rendered at the end of the turn. */
 void persist_want(struct runtime *rt);
 void persist_end_turn(struct runtime *rt);

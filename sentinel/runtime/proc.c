@@ -11,6 +11,7 @@
 #include "common/hash.h"
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What a shell's child would end with if its script cannot be executed. */
@@ -109,6 +110,32 @@ void proc_kill(struct runtime *rt, struct slot_id job)
     {
         if (proc->job.slot == job.slot && proc->job.gen == job.gen)
             uv_process_kill(&proc->process, SIGKILL);
+    }
+}
+
+static bool procs_has(const struct runtime *rt, pid_t pid)
+{
+    const struct proc *proc;
+    DL_FOREACH(rt->procs.all, proc)
+    {
+        if (proc->process.pid == pid)
+            return true;
+    }
+    return false;
+}
+
+void procs_reap(struct runtime *rt)
+{
+    siginfo_t info;
+
+    if (getpid() != 1)
+        return;
+    for (;;) {
+        info.si_pid = 0;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            info.si_pid == 0 || procs_has(rt, info.si_pid))
+            return; /* none, or one that libuv is about to find */
+        waitpid(info.si_pid, NULL, WNOHANG);
     }
 }
 

@@ -16,6 +16,9 @@ struct procs {
 /* CORE_EV_JOB_STARTED, then CORE_EV_JOB_EXIT follow. */
 void proc_start(struct runtime *rt, struct slot_id job, char *const *argv);
 void proc_kill(struct runtime *rt, struct slot_id job);
+/* As process 1 of a container: ends the remains of what scripts left in the background.
+ * Now and then. */
+void procs_reap(struct runtime *rt);
 /* Forgets the children, which go on by themselves. */
 void procs_close(struct runtime *rt);
 

@@ -87,8 +87,10 @@ static void queue_copy_event(struct arena *arena, struct core_event *event)
     case CORE_EV_REQUEST:
         event->request = queue_copy_request(arena, event->request);
         break;
-    case CORE_EV_DEADLINE:
     case CORE_EV_PERSISTED:
+        event->persisted.reason = queue_text(arena, event->persisted.reason);
+        break;
+    case CORE_EV_DEADLINE:
     case CORE_EV_JOB_STARTED:
     case CORE_EV_JOB_EXIT:
         break;

@@ -264,6 +264,7 @@ static void runtime_on_cron(uv_timer_t *timer)
     struct runtime *rt = timer->data;
     runtime_tick(rt);
     server_cron(rt->server);
+    procs_reap(rt);
     runtime_pump(rt);
 }
 
@@ -328,7 +329,7 @@ static struct server *runtime_new_server(struct runtime *rt,
         .pid = (int)getpid(),
         .run_id = setup->run_id,
         .executable = setup->executable,
-        .config_file = setup->conf_path,
+        .config_file = setup->conf_path != NULL ? setup->conf_path : "",
         .supervised = setup->supervised,
         .listeners = buf_text(&listeners),
     };
@@ -403,7 +404,7 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     rt->core = setup->core;
     rt->conf = setup->conf;
     rt->options = conf_options(setup->conf);
-    rt->conf_path = setup->conf_path;
+    rt->state_path = setup->state_path;
     rt->supervised = setup->supervised;
     rt->maxclients = setup->maxclients;
     rt->n_links_expected = (size_t)runtime_count_links(setup->core);
@@ -420,8 +421,16 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     return NULL;
 }
 
-void runtime_run(struct runtime *rt)
+bool runtime_run(struct runtime *rt)
 {
+    if (!persist_new_id(rt)) {
+        log_line(LOG_LVL_WARNING,
+                 "The new id of this sentinel cannot be saved in %s: another one would "
+                 "be made at each start, and other sentinels would count them all. "
+                 "Exiting...",
+                 rt->state_path);
+        return false;
+    }
     uv_timer_start(&rt->cron_timer, runtime_on_cron, RUNTIME_CRON_MS, RUNTIME_CRON_MS);
     uv_prepare_start(&rt->turn_end, runtime_end_turn);
     uint64_t watchdog_ms = daemon_watchdog_ms(rt->supervised);
@@ -429,7 +438,6 @@ void runtime_run(struct runtime *rt)
         uv_timer_start(&rt->watchdog_timer, runtime_on_watchdog, watchdog_ms,
                        watchdog_ms);
 
-    persist_new_id(rt);
     runtime_tick(rt);
     rt->in_step = true;
     core_start(rt->core, rt->clock.now, rt->clock.wall, rt->actions);
@@ -439,6 +447,7 @@ void runtime_run(struct runtime *rt)
     runtime_pump(rt);
 
     uv_run(&rt->loop, UV_RUN_DEFAULT);
+    return true;
 }
 
 static void runtime_on_end_timeout(uv_timer_t *timer)

@@ -37,7 +37,7 @@ struct runtime {
     const struct conf_options *options;
     struct server *server;
     struct core_actions *actions;
-    const char *conf_path; /* absolute */
+    const char *state_path; /* the file that is written; absolute */
     const char *supervised;
     int maxclients;
     size_t n_links_expected; /* for which the descriptor limit was raised */
@@ -73,7 +73,9 @@ struct runtime {
 struct runtime_setup {
     struct core *core;
     struct conf *conf;
-    const char *conf_path;
+    const char *conf_path;  /* NULL if there is none */
+    const char *state_path; /* where the state is saved: |conf_path|, or a file of
+                             * state-dir */
     const char *executable;
     const char *supervised; /* "no", "systemd" or "upstart" */
     const char *run_id;
@@ -84,8 +86,9 @@ struct runtime_setup {
 int runtime_count_links(const struct core *core);
 /* NULL, after a log line, if it cannot listen as configured. */
 struct runtime *runtime_new(const struct runtime_setup *setup);
-/* core_start() and the loop, until somebody asks for the end. */
-void runtime_run(struct runtime *rt);
+/* core_start() and the loop, until somebody asks for the end. False, after a log line,
+ * if it does not start because a new run id cannot be saved. */
+bool runtime_run(struct runtime *rt);
 /* Closes everything. Returns false if something could not be waited for, so that
  * memory is still in use by another thread; the process should then just exit. */
 bool runtime_free(struct runtime *rt);

@@ -10,8 +10,26 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+static const int signals_end[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1};
+
+static void signals_exit(int number)
+{
+    _exit(128 + number);
+}
+
+void signals_begin(void)
+{
+    struct sigaction action = {.sa_handler = signals_exit};
+
+    if (getpid() != 1)
+        return;
+    for (size_t i = 0; i < sizeof signals_end / sizeof signals_end[0]; i++)
+        sigaction(signals_end[i], &action, NULL);
+}
 
 void signals_ignore(void)
 {
@@ -47,13 +65,15 @@ static void signals_log(const struct runtime *rt, const char *text)
 static void signals_on_end(uv_signal_t *handle, int number)
 {
     struct runtime *rt = handle->data;
+    char text[64];
 
     if (number == SIGINT && rt->stopping) {
         signals_log(rt, "You insist... exiting now.");
         _exit(1);
     }
-    signals_log(rt, number == SIGINT ? "Received SIGINT scheduling shutdown..."
-                                     : "Received SIGTERM scheduling shutdown...");
+    snprintf(text, sizeof text, "Received SIG%s scheduling shutdown...",
+             sigabbrev_np(number));
+    signals_log(rt, text);
     runtime_stop(rt);
 }
 
@@ -69,14 +89,20 @@ static void signals_watch(struct runtime *rt, uv_signal_t *handle,
 {
     uv_signal_init(&rt->loop, handle);
     handle->data = rt;
-    uv_signal_start(handle, callback, number);
+    if (callback != NULL)
+        uv_signal_start(handle, callback, number);
 }
 
 void signals_open(struct runtime *rt)
 {
+    /* Elsewhere these two end a process in the way of the system, with a core file. */
+    uv_signal_cb also = getpid() == 1 ? signals_on_end : NULL;
+
     signals_watch(rt, &rt->signals.term, signals_on_end, SIGTERM);
     signals_watch(rt, &rt->signals.interrupt, signals_on_end, SIGINT);
     signals_watch(rt, &rt->signals.hangup, signals_on_hangup, SIGHUP);
+    signals_watch(rt, &rt->signals.quit, also, SIGQUIT);
+    signals_watch(rt, &rt->signals.user, also, SIGUSR1);
 }
 
 void signals_close(struct runtime *rt)
@@ -84,4 +110,6 @@ void signals_close(struct runtime *rt)
     uv_close((uv_handle_t *)&rt->signals.term, NULL);
     uv_close((uv_handle_t *)&rt->signals.interrupt, NULL);
     uv_close((uv_handle_t *)&rt->signals.hangup, NULL);
+    uv_close((uv_handle_t *)&rt->signals.quit, NULL);
+    uv_close((uv_handle_t *)&rt->signals.user, NULL);
 }

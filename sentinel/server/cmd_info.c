@@ -255,6 +255,8 @@ static void cmd_info_sentinel(const struct server *server, struct buf *out)
             i++, master->name, status, core_host(core, &node->addr), node->addr.port,
             HASH_COUNT(master->replicas), HASH_COUNT(master->voters) + 1);
     }
+    buf_printf(out, "sentinel_state_saved:%d\r\n",
+               core->save_failed_at == CORE_NEVER ? 1 : 0);
 }
 
 static const struct {

@@ -152,23 +152,6 @@ def test_unwritable_file(t):
     assert "is not writable: Permission denied" in sentinel.log()
 
 
-def test_unwritable_folder(t):
-    """The state could never be saved: said loudly at start, or refused."""
-    sentinel = t.sentinel(lines=["sentinel monitor m 127.0.0.1 1 1"])
-    sentinel.conf.chmod(0o666)
-    if os.getuid() == 0:
-        sentinel.user = "nobody"
-    else:
-        sentinel.dir.chmod(0o555)
-    sentinel.start()
-    until(lambda: not sentinel.alive() or "not able to save" in sentinel.log(), 10,
-          "it says that it cannot save")
-    assert "Permission denied" in sentinel.log(), sentinel.log()
-    if not sentinel.alive():
-        assert sentinel.popen.returncode == 1
-    sentinel.dir.chmod(0o755)
-
-
 def test_disk_full_withholds_votes(t):
     """While the state cannot be saved no vote is given; nothing breaks."""
     group = t.group(["ours"], n_replicas=0, quorum=1).start()

@@ -71,6 +71,7 @@ static void disk_report(struct sim *sim, struct entry *entry)
     (void)sim;
     event.persisted.version = (uint64_t)entry->a;
     event.persisted.ok = entry->b != 0;
+    event.persisted.reason = entry->b != 0 ? NULL : "No space left on device";
     host->writing = false;
     if (host->write_again)
         host_persist(host);
