@@ -108,6 +108,7 @@ examples: $(EXAMPLES) ## build and run the C examples
 -include tests/scenario/scenario.mk
 -include tests/sim/sim.mk
 -include tests/fuzz/fuzz.mk
+-include tests/experiments/experiments.mk
 -include tests/bench/bench.mk
 
 stock: # links to the distribution's own server and sentinel, for tests and demo
