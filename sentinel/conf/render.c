@@ -166,6 +166,8 @@ static void render_want_globals(struct wants *wants, const struct core *core)
     wants_int(wants, SLINE_ANNOUNCE_PORT, numbers[CORE_OPT_ANNOUNCE_PORT], 0);
     wants_text(wants, SLINE_SENTINEL_USER, core->sentinel_user);
     wants_text(wants, SLINE_SENTINEL_PASS, core->sentinel_pass);
+    wants_yesno(wants, SLINE_TLS_VERIFY_HOSTNAME, numbers[CORE_OPT_TLS_VERIFY_HOSTNAME],
+                false);
 }
 
 static void render_want_nodes(struct wants *wants, const struct master *master)
@@ -246,6 +248,8 @@ static void render_want_master(struct wants *wants, const struct doc *doc,
                                const struct doc_block *block,
                                const struct master *master)
 {
+    static const char *const tls_words[] = {NULL, "no", "yes"};
+
     wants_clear(wants, master->name);
     wants_addr(wants, master->core, SLINE_MONITOR, &master_address_node(master)->addr,
                master->quorum, NULL);
@@ -261,6 +265,7 @@ static void render_want_master(struct wants *wants, const struct doc *doc,
     wants_text(wants, SLINE_AUTH_USER, master->auth_user);
     wants_int(wants, SLINE_REBOOT_DOWN_AFTER, master->reboot_down_after_ms, 0);
     wants_int(wants, SLINE_FORGET_REPLICA, master->forget_replica_ms, 0);
+    wants_text(wants, SLINE_TLS, tls_words[master->tls + 1]);
     wants_int(wants, SLINE_CONFIG_EPOCH, (int64_t)master->config_epoch, -1);
     wants_int(wants, SLINE_LEADER_EPOCH, (int64_t)master->leader_epoch, -1);
     render_want_nodes(wants, master);

@@ -30,6 +30,7 @@ static const struct sline_rule sline_rules[] = {
     GLOBAL("announce-port", ANNOUNCE_PORT, NUMBER, ANNOUNCE_PORT),
     GLOBAL("sentinel-user", SENTINEL_USER, TEXT, SENTINEL_USER),
     GLOBAL("sentinel-pass", SENTINEL_PASS, TEXT, SENTINEL_PASS),
+    GLOBAL("tls-verify-hostname", TLS_VERIFY_HOSTNAME, YESNO, TLS_VERIFY_HOSTNAME),
     {"state-dir", SLINE_STATE_DIR, SLINE_TYPE_OTHER, CORE_OPT_N, 1, 1, false},
     {"monitor", SLINE_MONITOR, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
     {"declared", SLINE_DECLARED, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
@@ -46,6 +47,7 @@ static const struct sline_rule sline_rules[] = {
     MASTER("primary-reboot-down-after-period", REBOOT_DOWN_AFTER, NUMBER,
            REBOOT_DOWN_AFTER),
     MASTER("forget-replica-after", FORGET_REPLICA, NUMBER, FORGET_REPLICA),
+    MASTER("tls", TLS, YESNO, TLS),
     MASTER("config-epoch", CONFIG_EPOCH, EPOCH, CONFIG_EPOCH),
     MASTER("leader-epoch", LEADER_EPOCH, EPOCH, LEADER_EPOCH),
     {"known-replica", SLINE_KNOWN_REPLICA, SLINE_TYPE_OTHER, CORE_OPT_N, 3, 3, true},
@@ -282,7 +284,7 @@ static int statement_apply_yesno(struct core *core, const struct statement *st,
 {
     bool yes;
 
-    if (!directive_yesno(st->args.words[2], &yes))
+    if (!directive_yesno(st->args.words[st->args.n - 1], &yes))
         return error_set(
             err, ERR_SYNTAX, "Please specify yes or no for the %s option%s.",
             st->rule->name, st->rule->kind == SLINE_DENY_SCRIPTS ? "s" : "");
@@ -532,9 +534,13 @@ int conf_apply(struct conf *conf, struct core *core, struct conf_error *error)
         .option = CORE_OPT_PORT,
         .number = options->tls_replication && options->tls_port != 0 ? options->tls_port
                                                                      : options->port};
+    struct core_setting tls = {.option = CORE_OPT_TLS_REPLICATION,
+                               .number = options->tls_replication};
     int rc = core_load_setting(core, NULL, &password, &err);
     if (rc == 0)
         rc = core_load_setting(core, NULL, &port, &err);
+    if (rc == 0)
+        rc = core_load_setting(core, NULL, &tls, &err);
     if (rc != 0)
         return error_at(error, rc, 0, NULL, 0, "%s",
                         err.text[0] != '\0' ? err.text : err_text(rc));

@@ -202,7 +202,8 @@ static void dispatch(struct core *core, const struct core_event *event)
     case CORE_EV_LINK_DOWN:
         link = slots_get(&core->links, event->down.link);
         if (link != NULL)
-            link_on_down(core, link, event->down.chan, event->down.reason);
+            link_on_down(core, link, event->down.chan, event->down.reason,
+                         event->down.tls);
         break;
     case CORE_EV_REPLY:
         on_reply(core, event);

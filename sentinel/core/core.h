@@ -49,6 +49,7 @@ enum core_option {
     CORE_OPT_AUTH_USER,           /* text */
     CORE_OPT_RENAME_COMMAND,      /* text = old name, text2 = new name */
     CORE_OPT_FORGET_REPLICA,      /* number, ms, >= 0; forget-replica-after, 0: never */
+    CORE_OPT_TLS,                 /* number: 1, 0; -1: as tls-replication says */
     /* of one master, only in the file */
     CORE_OPT_CONFIG_EPOCH,
     CORE_OPT_LEADER_EPOCH,
@@ -64,7 +65,9 @@ enum core_option {
     CORE_OPT_SENTINEL_PASS,      /* text */
     CORE_OPT_REQUIREPASS,        /* text: our own password, used towards peers when
                                   * sentinel-pass is unset */
-    CORE_OPT_PORT,               /* the port hellos announce when announce-port is 0 */
+    CORE_OPT_TLS_REPLICATION,    /* 0 or 1: links use TLS, to peers always */
+    CORE_OPT_TLS_VERIFY_HOSTNAME, /* 0 or 1: certificates must name the server */
+    CORE_OPT_PORT,                /* the port hellos announce when announce-port is 0 */
     /* periods, SENTINEL DEBUG only; ms, > 0; never saved */
     CORE_OPT_INFO_PERIOD,
     CORE_OPT_PING_PERIOD,
@@ -160,6 +163,7 @@ struct core_event {
             struct slot_id link;
             enum link_chan chan;
             const char *reason;
+            bool tls; /* it failed because of TLS, which a person must mend */
         } down;
         struct {
             struct slot_id link;
@@ -233,6 +237,8 @@ struct core_action {
             const char *ip;
             uint16_t port;
             bool to_peer; /* another sentinel, not a data server */
+            bool tls;
+            const char *host; /* what the certificate must be for; NULL: anything */
         } open;
         struct {
             struct slot_id link;

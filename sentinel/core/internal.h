@@ -129,7 +129,7 @@ struct addr *link_addr(const struct link *link);
 void link_on_up(struct core *core, struct link *link, enum link_chan chan,
                 const char *local_ip);
 void link_on_down(struct core *core, struct link *link, enum link_chan chan,
-                  const char *reason);
+                  const char *reason, bool is_tls);
 void link_on_timer(struct core *core, struct link *link);
 void link_on_pong(struct core *core, struct link *link, const struct resp_value *value);
 /* An answer of a kind its question cannot have: the two are out of step, and every

@@ -11,6 +11,8 @@
 #define DIAL_TIMEOUT_MIN_MS 250
 #define DIAL_TIMEOUT_MAX_MS 2000
 #define IN_FLIGHT_MAX 100
+/* So many connections without an answer are no accident. */
+#define MUTE_MAX 3
 /* A name is looked up anew for each connection, but one that has an address already is
  * waited for only so long: a name server that hangs must not keep a server away. */
 #define NAME_PATIENCE_MS 100
@@ -117,6 +119,7 @@ void link_free(struct core *core, struct link *link)
     timer_disarm(core, &link->timer);
     resolve_detach(link);
     slots_remove(&core->links, link->id);
+    mem_free(link->tls_problem);
     mem_free(link);
 }
 
@@ -209,6 +212,13 @@ static void link_rearm(struct core *core, struct link *link)
     timer_arm(core, &link->timer, at);
 }
 
+static bool link_uses_tls(const struct core *core, const struct link *link)
+{
+    int tls = link->node != NULL ? link->node->master->tls : -1;
+
+    return tls >= 0 ? tls != 0 : core_number(core, CORE_OPT_TLS_REPLICATION) != 0;
+}
+
 static void link_dial_chan(struct core *core, struct link *link, enum link_chan which)
 {
     const struct addr *addr = link_addr(link);
@@ -222,6 +232,10 @@ static void link_dial_chan(struct core *core, struct link *link, enum link_chan 
     action->open.ip = arena_strdup(emit_arena(core), addr->ip);
     action->open.port = addr->port;
     action->open.to_peer = link->peer != NULL;
+    action->open.tls = link_uses_tls(core, link);
+    if (core_number(core, CORE_OPT_TLS_VERIFY_HOSTNAME) != 0)
+        action->open.host =
+            arena_strdup(emit_arena(core), addr->host != NULL ? addr->host : addr->ip);
     chan->dialling = true;
     chan->dialled_at = core->now;
 }
@@ -320,6 +334,7 @@ void link_on_up(struct core *core, struct link *link, enum link_chan which,
         return;
     }
     link->n_in_flight = link->n_in_flight < 0 ? 0 : link->n_in_flight;
+    link->is_mute = true;
     snprintf(link->local_ip, sizeof(link->local_ip), "%s",
              local_ip != NULL ? local_ip : "");
     command_ping(core, link);
@@ -340,8 +355,43 @@ void link_on_up(struct core *core, struct link *link, enum link_chan which,
     link_rearm(core, link);
 }
 
+/* "the master m1 at 192.0.2.1:6379" */
+static void link_describe(const struct core *core, const struct link *link, char *text,
+                          size_t cap)
+{
+    const struct addr *addr = link_addr(link);
+    const struct node *node = link->node;
+    const char *what = node == NULL           ? "the sentinel"
+                       : node_is_master(node) ? "the master"
+                                              : "a replica of";
+
+    snprintf(text, cap, "%s %s at %s:%u", what,
+             node != NULL ? node->master->name : link->peer->run_id,
+             core_host(core, addr), addr->port);
+}
+
+/* What a person must mend is said once per change, not at each attempt. */
+static void link_tell_problem(struct core *core, struct link *link, const char *reason,
+                              bool is_tls, bool was_up)
+{
+    char name[512];
+
+    link_describe(core, link, name, sizeof(name));
+    if (is_tls) {
+        if (link->tls_problem != NULL && strcmp(link->tls_problem, reason) == 0)
+            return;
+        mem_replace(&link->tls_problem, reason);
+        emit_log(core, LOG_LVL_WARNING, "TLS with %s failed: %s", name, reason);
+    } else if (was_up && link->is_mute && ++link->n_mute == MUTE_MAX) {
+        emit_log(core, LOG_LVL_WARNING,
+                 "%s ends every connection without an answer (%s): %s", name, reason,
+                 link_uses_tls(core, link) ? "does it know our certificate?"
+                                           : "does it expect TLS?");
+    }
+}
+
 void link_on_down(struct core *core, struct link *link, enum link_chan which,
-                  const char *reason)
+                  const char *reason, bool is_tls)
 {
     struct chan *chan = link_chan(link, which);
     bool was_up = chan->up;
@@ -362,6 +412,8 @@ void link_on_down(struct core *core, struct link *link, enum link_chan which,
         emit_node(core, LOG_LVL_DEBUG, event, link->node, "#%s", reason);
     else if (link->peer->voters != NULL)
         emit_voter(core, LOG_LVL_DEBUG, event, link->peer->voters, "#%s", reason);
+    if (which == LINK_CMD || is_tls)
+        link_tell_problem(core, link, reason, is_tls, was_up);
     if (which == LINK_CMD) {
         link_lost_cmd(core, link);
         if (link->node != NULL)
@@ -412,6 +464,11 @@ void link_on_timer(struct core *core, struct link *link)
 
     if (link->cmd.dialling && core->now >= link->cmd.dialled_at + timeout) {
         link_recycle(core, link, LINK_CMD, "no answer to connect");
+        /* A server that does not speak TLS waits for the end of our first line. */
+        if (link_uses_tls(core, link) && !link->was_heard)
+            link_tell_problem(core, link,
+                              "no answer (is it down, or does it not speak TLS?)", true,
+                              false);
         link_backoff(core, link);
     }
     if (link->sub.dialling && core->now >= link->sub.dialled_at + timeout) {
@@ -436,6 +493,10 @@ static bool starts_with(const char *text, const char *prefix)
 void link_on_pong(struct core *core, struct link *link, const struct resp_value *value)
 {
     link->pong_at = core->now;
+    link->n_mute = 0;
+    link->is_mute = false;
+    link->was_heard = true;
+    mem_replace(&link->tls_problem, NULL);
     link->ping_due_at =
         max_i64(link->ping_due_at, core->now + link->ping_period_ms / 2);
     if (value->type != RESP_STATUS && value->type != RESP_ERROR) {
@@ -508,6 +569,9 @@ void link_reset(struct core *core, struct link *link)
     link->redial_at = core->now;
     link->n_failed_dials = 0;
     link->auth_refused = link->sub_refused = false;
+    link->n_mute = 0;
+    link->was_heard = false;
+    mem_replace(&link->tls_problem, NULL);
     if (core->started)
         link_dial(core, link);
     link_rearm(core, link);

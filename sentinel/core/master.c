@@ -52,6 +52,7 @@ struct master *master_new(struct core *core, const char *name, const struct addr
     master->name = mem_strdup(name);
     master->quorum = quorum;
     master->parallel_syncs = DEFAULT_PARALLEL_SYNCS;
+    master->tls = -1;
     master->down_after_ms = core_number(core, CORE_OPT_DEFAULT_DOWN_AFTER);
     master->failover_timeout_ms = core_number(core, CORE_OPT_DEFAULT_FAILOVER_TIMEOUT);
     master->o_down_at = CORE_NEVER;

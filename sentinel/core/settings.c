@@ -137,6 +137,10 @@ static int apply_of_master(struct core *core, struct master *master,
         mem_replace(&master->auth_user, s->text);
         relink_nodes(core, master);
         break;
+    case CORE_OPT_TLS:
+        master->tls = (int)s->number;
+        relink_nodes(core, master);
+        break;
     case CORE_OPT_RENAME_COMMAND:
         return rename_command(master, s->text, s->text2, core->started, err);
     case CORE_OPT_CONFIG_EPOCH:
@@ -192,6 +196,12 @@ static int apply_of_sentinel(struct core *core, const struct core_setting *s,
     case CORE_OPT_SENTINEL_PASS:
         mem_replace(&core->sentinel_pass, s->text);
         relink_peers(core);
+        break;
+    case CORE_OPT_TLS_VERIFY_HOSTNAME:
+        core->numbers[s->option] = s->number;
+        relink_peers(core);
+        for (struct master *m = core->masters; m != NULL; m = m->hh.next)
+            relink_nodes(core, m);
         break;
     case CORE_OPT_REQUIREPASS:
         mem_replace(&core->requirepass, s->text);

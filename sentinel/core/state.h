@@ -72,6 +72,10 @@ struct link {
     bool confirm; /* dialled, or about to be, without a fresh answer for the name */
     bool auth_refused; /* the last AUTH was answered by an error, logged */
     bool sub_refused;  /* the last SUBSCRIBE was, logged */
+    char *tls_problem; /* why TLS failed, logged; NULL since it works */
+    uint32_t n_mute;   /* connections in a row that ended without a PONG */
+    bool is_mute;      /* cmd is up, or was, and has not answered a PING */
+    bool was_heard;    /* it has answered a PING, since it was made or reset */
     struct timer timer;
 };
 
@@ -210,6 +214,7 @@ struct master {
     struct voter *voters;  /* uthash by run id */
     int64_t quorum, parallel_syncs;
     int64_t down_after_ms, failover_timeout_ms, reboot_down_after_ms;
+    int tls; /* of links to its servers: 1, 0; -1: as tls-replication says */
     int64_t forget_replica_ms; /* 0: replicas are never forgotten by themselves */
     char *notification_script, *reconfig_script, *auth_pass, *auth_user;
     struct renamed *renames; /* in the order given */

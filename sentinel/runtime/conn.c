@@ -147,7 +147,10 @@ static void conn_down(struct conn *conn, const char *reason)
     struct runtime *rt = conn->rt;
     struct core_event event = {
         .type = CORE_EV_LINK_DOWN,
-        .down = {.link = conn->link, .chan = conn->chan, .reason = reason},
+        .down = {.link = conn->link,
+                 .chan = conn->chan,
+                 .reason = reason,
+                 .tls = stream_failed_tls(conn->stream)},
     };
     enum link_chan chan = conn->chan;
     uint64_t dial = conn->dial;
@@ -264,6 +267,22 @@ static void conn_make_room(struct runtime *rt)
     daemon_grow_limit(rt->maxclients, (int)rt->n_links_expected);
 }
 
+/* Connects as |action| says. NULL, with the reason in |err|, if that cannot be tried.
+ */
+static struct stream *conn_connect(struct runtime *rt, const struct core_action *action,
+                                   struct error *err)
+{
+    if (action->open.tls && rt->tls.ctx == NULL) {
+        *err = rt->tls.why;
+        return NULL;
+    }
+    struct stream *stream = stream_connect(&rt->streams, action->open.ip,
+                                           action->open.port, rt->bind_source, err);
+    if (stream != NULL && action->open.tls)
+        stream_secure(stream, tls_connect(rt->tls.ctx, action->open.host));
+    return stream;
+}
+
 void conn_open(struct runtime *rt, const struct core_action *action)
 {
     struct slot_id link = action->open.link;
@@ -274,12 +293,14 @@ void conn_open(struct runtime *rt, const struct core_action *action)
     conn_drop(rt, at);
     conn_make_room(rt);
     at->dial = ++rt->conns.n_dials;
-    struct stream *stream = stream_connect(&rt->streams, action->open.ip,
-                                           action->open.port, rt->bind_source, &err);
+    struct stream *stream = conn_connect(rt, action, &err);
     if (stream == NULL) {
         struct core_event event = {
             .type = CORE_EV_LINK_DOWN,
-            .down = {.link = link, .chan = chan, .reason = err.text},
+            .down = {.link = link,
+                     .chan = chan,
+                     .reason = err.text,
+                     .tls = action->open.tls && rt->tls.ctx == NULL},
         };
         runtime_post_link(rt, &event, chan, at->dial);
         return;

@@ -5,6 +5,7 @@
 
 #include "common/args.h"
 #include "common/log.h"
+#include "sentinel/core/state.h"
 #include "sentinel/runtime/runtime.h"
 
 #include <string.h>
@@ -53,13 +54,22 @@ static void tlsconf_read(const struct conf *conf, struct tlsctx_config *config)
     };
 }
 
+/* Does a line `sentinel tls <master> yes` need it? */
+static bool tlsconf_is_wanted(const struct core *core)
+{
+    for (const struct master *m = core->masters; m != NULL; m = m->hh.next)
+        if (m->tls == 1)
+            return true;
+    return false;
+}
+
 bool tlsconf_start(struct runtime *rt)
 {
     struct tlsctx_config config;
 
     tlsconf_read(rt->conf, &config);
     rt->tls.ctx = tlsctx_new(&config, &rt->tls.why);
-    if (rt->tls.ctx != NULL || !config.is_server)
+    if (rt->tls.ctx != NULL || (!config.is_server && !tlsconf_is_wanted(rt->core)))
         return true;
     log_line(LOG_LVL_WARNING, "%s", rt->tls.why.text);
     log_line(LOG_LVL_WARNING, "Failed to configure TLS. Check logs for more info.");

@@ -41,6 +41,7 @@ enum cmd_sentinel_set_kind {
     SET_MS,        /* > 0 */
     SET_MS_OR_0,   /* >= 0 */
     SET_COUNT,     /* > 0, 32 bits: stock cuts larger ones (interface.md 10, item 5) */
+    SET_YESNO,     /* empty removes */
     SET_TEXT,      /* empty removes */
     SET_SCRIPT,    /* a path; empty removes */
     SET_TWO_NAMES, /* two words, neither empty */
@@ -63,6 +64,7 @@ static const struct cmd_sentinel_set_option {
     {"master-reboot-down-after-period", CORE_OPT_REBOOT_DOWN_AFTER, SET_MS_OR_0},
     {"primary-reboot-down-after-period", CORE_OPT_REBOOT_DOWN_AFTER, SET_MS_OR_0},
     {"forget-replica-after", CORE_OPT_FORGET_REPLICA, SET_MS_OR_0},
+    {"tls", CORE_OPT_TLS, SET_YESNO},
     {NULL, CORE_OPT_N, SET_TEXT},
 };
 
@@ -114,6 +116,10 @@ cmd_sentinel_set_check(const struct cmd_sentinel_set_option *option,
         break;
     case SET_COUNT:
         is_ok = cmd_sentinel_set_number(value, 1, INT32_MAX, &setting->number);
+        break;
+    case SET_YESNO:
+        setting->number = arg_is(value, "yes") ? 1 : arg_is(value, "no") ? 0 : -1;
+        is_ok = setting->number >= 0 || value->len == 0;
         break;
     case SET_TEXT:
     case SET_SCRIPT:
@@ -214,6 +220,7 @@ static const struct cmd_sentinel_set_param {
     {"sentinel-user", CORE_OPT_SENTINEL_USER, CONFIG_TEXT},
     {"sentinel-pass", CORE_OPT_SENTINEL_PASS, CONFIG_TEXT},
     {"loglevel", CORE_OPT_N, CONFIG_LEVEL},
+    {"tls-verify-hostname", CORE_OPT_TLS_VERIFY_HOSTNAME, CONFIG_BOOL},
 };
 #define N_PARAMS (sizeof(cmd_sentinel_set_params) / sizeof(cmd_sentinel_set_params[0]))
 

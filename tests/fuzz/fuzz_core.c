@@ -42,7 +42,7 @@ static const char *choose_name(struct input *input)
 
 static const char *choose_run_id(const struct bench *bench, struct input *input)
 {
-    unsigned n = input_below(input, 6);
+    unsigned n = input_below(input, 7);
 
     if (n < BENCH_PEERS)
         return bench_world_peer_id((int)n);
@@ -220,11 +220,12 @@ static const enum core_option set_options[] = {
     CORE_OPT_DOWN_AFTER, CORE_OPT_FAILOVER_TIMEOUT,    CORE_OPT_PARALLEL_SYNCS,
     CORE_OPT_QUORUM,     CORE_OPT_REBOOT_DOWN_AFTER,   CORE_OPT_FORGET_REPLICA,
     CORE_OPT_AUTH_PASS,  CORE_OPT_NOTIFICATION_SCRIPT, CORE_OPT_RECONFIG_SCRIPT,
-    CORE_OPT_AUTH_USER,  CORE_OPT_RENAME_COMMAND,
+    CORE_OPT_AUTH_USER,  CORE_OPT_RENAME_COMMAND,      CORE_OPT_TLS,
 };
 static const enum core_option config_options[] = {
-    CORE_OPT_RESOLVE_HOSTNAMES, CORE_OPT_ANNOUNCE_HOSTNAMES, CORE_OPT_ANNOUNCE_IP,
-    CORE_OPT_ANNOUNCE_PORT,     CORE_OPT_SENTINEL_USER,      CORE_OPT_SENTINEL_PASS,
+    CORE_OPT_RESOLVE_HOSTNAMES,   CORE_OPT_ANNOUNCE_HOSTNAMES, CORE_OPT_ANNOUNCE_IP,
+    CORE_OPT_ANNOUNCE_PORT,       CORE_OPT_SENTINEL_USER,      CORE_OPT_SENTINEL_PASS,
+    CORE_OPT_TLS_VERIFY_HOSTNAME,
 };
 
 /* Values a server lets through (core.h: numbers are already checked). */
@@ -240,7 +241,11 @@ static void make_setting(struct input *input, struct core_setting *setting)
     switch (setting->option) {
     case CORE_OPT_RESOLVE_HOSTNAMES:
     case CORE_OPT_ANNOUNCE_HOSTNAMES:
+    case CORE_OPT_TLS_VERIFY_HOSTNAME:
         setting->number &= 1;
+        break;
+    case CORE_OPT_TLS:
+        setting->number = setting->number % 3 - 1;
         break;
     case CORE_OPT_ANNOUNCE_PORT:
         setting->number &= 65535;
@@ -273,7 +278,7 @@ static void do_set(struct bench *bench, struct input *input)
     request.n_settings = 1 + input_below(input, 3);
     for (size_t i = 0; i < request.n_settings; i++) {
         if (request.type == CORE_RQ_SET)
-            settings[i].option = set_options[input_below(input, 11)];
+            settings[i].option = set_options[input_below(input, 12)];
         else if (request.type == CORE_RQ_CONFIG)
             settings[i].option = config_options[input_below(input, 6)];
         else

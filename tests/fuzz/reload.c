@@ -60,6 +60,7 @@ static void check_master(const struct master *a, const struct master *b)
     ASSERT_CMP(a->parallel_syncs, ==, b->parallel_syncs);
     ASSERT_CMP(a->reboot_down_after_ms, ==, b->reboot_down_after_ms);
     ASSERT_CMP(a->forget_replica_ms, ==, b->forget_replica_ms);
+    ASSERT_CMP(a->tls, ==, b->tls);
     ASSERT(same_text(a->auth_pass, b->auth_pass));
     ASSERT(same_text(a->auth_user, b->auth_user));
     ASSERT(same_text(a->notification_script, b->notification_script));

@@ -81,19 +81,20 @@ class Group:
     lines           more configuration lines for every sentinel
     places          hosts of a network (faults/network.py): the n-th server and the n-th
                     sentinel run on the n-th one; none: all on this machine's loopback
+    tls             a certs.Identity: everybody speaks TLS only
     """
 
     def __init__(self, test, kinds, name="mymaster", n_replicas=2, quorum=2,
                  down_after=1500, failover_timeout=20000, password=None, lines=(),
-                 server_lines=(), places=()):
+                 server_lines=(), places=(), tls=None):
         self.test, self.name, self.password = test, name, password
         place = dict(enumerate(places)).get
         self.servers = [test.server("r1", password=password, lines=server_lines,
-                                    place=place(0))]
+                                    place=place(0), tls=tls)]
         for n in range(n_replicas):
             self.servers.append(test.server(
                 f"r{n + 2}", self.servers[0].port, password=password,
-                lines=server_lines, place=place(n + 1),
+                lines=server_lines, place=place(n + 1), tls=tls,
                 master_host=self.servers[0].host))
         self.sentinels = [
             test.sentinel(kind, [
@@ -103,7 +104,8 @@ class Group:
                 f"{int(self.pick(down_after, n) * Settings.slow)}",
                 f"sentinel failover-timeout {name} {self.pick(failover_timeout, n)}",
                 *([f"sentinel auth-pass {name} {password}"] if password else []),
-                *(line.format(name=name) for line in lines)], place=place(n))
+                *(line.format(name=name) for line in lines)], tls=tls,
+                place=place(n))
             for n, kind in enumerate(kinds)]
 
     @staticmethod

@@ -204,3 +204,134 @@ def test_tls_starts_only_with_what_it_needs(t):
     sentinel.start().wait_answers()
     with Client(port, tls=own.context()) as client:
         assert client("PING") == "PONG"
+
+
+def fail_over(t, kinds):
+    own = Authority(t.dir).issue("everybody")
+    group = t.group(kinds, tls=own).start()
+    old = group.master
+    for sentinel in group.sentinels:
+        ports = {int(peer["port"]) for peer in sentinel.peers()}
+        assert ports == {s.port for s in group.sentinels} - {sentinel.port}
+    old.kill()
+    group.wait_switch(old.port)
+    old.start()
+    group.wait_agreement()
+    for sentinel in group.sentinels:
+        if sentinel.kind == "ours":
+            assert "TLS with" not in sentinel.log().replace(
+                f"127.0.0.1:{old.port}", ""), "only the dead one is spoken of"
+
+
+def test_tls_failover_ours(t):
+    fail_over(t, ["ours", "ours", "ours"])
+
+
+def test_tls_failover_mostly_ours(t):
+    fail_over(t, ["ours", "stock", "ours"])
+
+
+def test_tls_failover_mostly_stock(t):
+    fail_over(t, ["stock", "ours", "stock"])
+
+
+def test_tls_of_one_master(t):
+    """A fleet in which one master has moved to TLS and the other has not."""
+    own = Authority(t.dir).issue("own")
+    plain, secure = t.server("plain").start(), t.server("secure", tls=own).start()
+    follower = t.server("follower", secure.port, tls=own).start()
+    for server in (plain, secure, follower):
+        server.wait_answers()
+    until(lambda: follower.follows(secure.port), 15, "in sync")
+    sentinel = t.sentinel("ours", [
+        f"sentinel monitor plain 127.0.0.1 {plain.port} 1",
+        f"sentinel monitor secure 127.0.0.1 {secure.port} 1",
+        "sentinel down-after-milliseconds secure 1000",
+        "sentinel tls secure yes", *own.lines()]).start().wait_answers()
+
+    def is_well(name):
+        replicas = sentinel.replicas(name)
+        return (sentinel.master(name)["flags"] == "master"
+                and sentinel.master(name)["runid"]
+                and all(r["flags"] == "slave" and r["runid"] for r in replicas)
+                and len(replicas) == (name == "secure"))
+    for name in ("plain", "secure"):
+        until(lambda n=name: is_well(n), 10, f"{name} is well")
+    sentinel.wait_log("# +monitor master secure")
+    assert "TLS with" not in sentinel.log()
+
+    assert sentinel.sentinel("SET", "secure", "tls", "no") == "OK"
+    assert sentinel.config_lines("tls", "secure") == ["no"]
+    sentinel.wait_log(f"the master secure at 127.0.0.1:{secure.port} ends every "
+                      "connection without an answer")
+    sentinel.wait_event("+sdown", "master secure", timeout=20)
+    assert sentinel.sentinel("SET", "secure", "tls", "yes") == "OK"
+    until(lambda: is_well("secure"), 10, "secure is well again")
+    assert sentinel.stop() == 0
+    sentinel.start().wait_answers()
+    until(lambda: is_well("secure"), 10, "secure is well after a restart")
+    assert is_well("plain")
+    follower_port = follower.port
+    secure.kill()
+    sentinel.wait_event("+switch-master", f"secure 127.0.0.1 {secure.port} "
+                        f"127.0.0.1 {follower_port}")
+    until(lambda: follower.info()["role"] == "master", 5, "promoted")
+
+
+def test_tls_bad_servers(t):
+    """One clear line each, naming the server and the reason, and no second one."""
+    ca = Authority(t.dir)
+    own = ca.issue("own")
+    other = Authority(t.dir, "other").issue("stranger")
+    other.ca = ca  # believes us, so that it is we who refuse
+    kinds = {
+        "expired": (ca.issue("old", days=-1),
+                    "certificate verify failed: certificate has expired, "
+                    "certificate of /CN=old"),
+        "foreign": (other, "certificate verify failed: unable to get local issuer "
+                    "certificate, certificate of /CN=stranger"),
+        "misnamed": (ca.issue("else", names="DNS:redis.example"),
+                     "certificate verify failed: IP address mismatch, it is not for "
+                     "127.0.0.1, certificate of /CN=else"),
+        "plain": (None, "no answer (is it down, or does it not speak TLS?)"),
+        "good": (own, None),
+    }
+    servers = {name: t.server(name, tls=identity).start()
+               for name, (identity, _) in kinds.items()}
+    sentinel = t.sentinel("ours", [
+        "tls-replication yes", "sentinel tls-verify-hostname yes",
+        "sentinel deny-scripts-reconfig no", *own.lines(),
+        *(line for name, server in servers.items() for line in (
+            f"sentinel monitor {name} 127.0.0.1 {server.port} 1",
+            f"sentinel down-after-milliseconds {name} 1500"))])
+    sentinel.start().wait_answers()
+    for name, (_, reason) in kinds.items():
+        if reason:
+            sentinel.wait_log(f"# TLS with the master {name} at "
+                              f"127.0.0.1:{servers[name].port} failed: {reason}\n")
+            sentinel.wait_event("+sdown", f"master {name}")
+    assert sentinel.master("good")["flags"] == "master"
+    until(lambda: sentinel.master("good")["runid"], 5, "good answers INFO")
+    assert sentinel.log().count("TLS with") == 4, "said once, tried all the time"
+
+    assert sentinel.sentinel("CONFIG", "GET", "tls-verify-*") == [
+        "tls-verify-hostname", "yes"]
+    assert sentinel.sentinel("CONFIG", "SET", "tls-verify-hostname", "no") == "OK"
+    sentinel.wait_event("-sdown", "master misnamed")
+    assert sentinel.config_lines("tls-verify-hostname") in ([], ["no"])
+
+
+def test_tls_links_need_our_certificate(t):
+    """The server refuses us; in TLS 1.3 it says so after the handshake."""
+    ca, other = Authority(t.dir), Authority(t.dir, "other")
+    servers, stranger = ca.issue("servers"), other.issue("stranger")
+    for version in ("TLSv1.2", "TLSv1.3"):
+        server = t.server(version, tls=servers, lines=[f"tls-protocols {version}"])
+        server.start().wait_answers()
+        sentinel = t.sentinel("ours", [
+            "tls-replication yes", f"tls-cert-file {stranger.cert}",
+            f"tls-key-file {stranger.key}", f"tls-ca-cert-file {ca.cert}",
+            f"sentinel monitor m 127.0.0.1 {server.port} 1"]).start().wait_answers()
+        sentinel.wait_log(f"# TLS with the master m at 127.0.0.1:{server.port} failed: "
+                          "the other side refused: ")
+        assert "unknown ca" in sentinel.log()

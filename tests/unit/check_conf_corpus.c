@@ -449,6 +449,11 @@ static const struct row departures[] = {
     {M "sentinel primary-reboot-down-after-period m 5", 0, NULL},
     {M "sentinel forget-replica-after m 5", 0, NULL},
     {M "sentinel forget-replica-after m 0", 0, NULL},
+    {M "sentinel tls m YES", 0, NULL},
+    {M "sentinel tls m maybe", 2, "Please specify yes or no for the tls option."},
+    {"sentinel tls-verify-hostname yes", 0, NULL},
+    {"sentinel tls-verify-hostname 1", 1,
+     "Please specify yes or no for the tls-verify-hostname option."},
     {M "sentinel forget-replica-after m -1", 2, "negative time parameter."},
     /* whoever reads these checks them */
     {"rename-command GET \"\"", 0, NULL},

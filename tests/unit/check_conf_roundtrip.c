@@ -162,6 +162,7 @@ static void same_master(const struct master *a, const struct master *b)
     ck_assert_int_eq(a->failover_timeout_ms, b->failover_timeout_ms);
     ck_assert_int_eq(a->reboot_down_after_ms, b->reboot_down_after_ms);
     ck_assert_int_eq(a->forget_replica_ms, b->forget_replica_ms);
+    ck_assert_int_eq(a->tls, b->tls);
     same_text(a->notification_script, b->notification_script);
     same_text(a->reconfig_script, b->reconfig_script);
     same_text(a->auth_pass, b->auth_pass);

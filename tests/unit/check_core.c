@@ -562,6 +562,114 @@ START_TEST(test_stray_master_is_converted)
 }
 END_TEST
 
+/* ------------------------------------------------------------------------- TLS ---- */
+
+/* "port:tls:host" of each connection asked for. */
+static void tls_links(struct core_actions *actions, char *text, size_t cap)
+{
+    const struct core_action *action;
+    size_t len = 0;
+
+    text[0] = '\0';
+    while ((action = core_actions_next(actions)) != NULL)
+        if (action->type == CORE_AC_LINK_OPEN)
+            len += (size_t)snprintf(text + len, cap - len, "%d:%d:%s ",
+                                    action->open.port, action->open.tls,
+                                    action->open.host != NULL ? action->open.host : "");
+}
+
+static void tls_load(struct core *core, const char *master, enum core_option option,
+                     int64_t number)
+{
+    struct core_setting setting = {.option = option, .number = number};
+    ck_assert_int_eq(core_load_setting(core, master, &setting, NULL), 0);
+}
+
+START_TEST(test_tls_of_links)
+{
+    static const struct {
+        int of_m, replication, verify;
+        const char *links;
+    } cases[] = {
+        {-1, 0, 0, "6379:0: 6380:0: 5001:0: "},
+        {-1, 1, 0, "6379:1: 6380:1: 5001:1: "},
+        {0, 1, 0, "6379:0: 6380:0: 5001:1: "},
+        {1, 0, 0, "6379:1: 6380:1: 5001:0: "},
+        {1, 0, 1, "6379:1:127.0.0.1 6380:1:127.0.0.1 5001:0:127.0.0.1 "},
+    };
+    struct core_event step = {.type = CORE_EV_DEADLINE, .now = 1000, .wall = 1000};
+    char links[256];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct core *core = core_new(7);
+        struct core_actions *actions = core_actions_new();
+        core_load_monitor(core, "m", "127.0.0.1", 6379, 1, NULL);
+        core_load_replica(core, "m", "127.0.0.1", 6380, NULL);
+        core_load_sentinel(core, "m", "127.0.0.1", 5001, PEER_A, NULL);
+        tls_load(core, "m", CORE_OPT_TLS, cases[i].of_m);
+        tls_load(core, NULL, CORE_OPT_TLS_REPLICATION, cases[i].replication);
+        tls_load(core, NULL, CORE_OPT_TLS_VERIFY_HOSTNAME, cases[i].verify);
+        core_start(core, 1000, 1000, actions);
+        core_step(core, &step, actions);
+        tls_links(actions, links, sizeof links);
+        ck_assert_str_eq(links, cases[i].links);
+        core_actions_free(actions);
+        core_free(core);
+    }
+}
+END_TEST
+
+static void tls_down(const char *reason, bool is_tls)
+{
+    struct core_event down = {.type = CORE_EV_LINK_DOWN};
+    down.down.link = rig_link(&rig, 6380)->id;
+    down.down.chan = LINK_CMD;
+    down.down.reason = reason;
+    down.down.tls = is_tls;
+    rig_step(&rig, &down);
+}
+
+/* Said when it changes, and again once it has worked in between. */
+START_TEST(test_tls_problem_is_said_once)
+{
+    static const struct {
+        const char *reason;
+        bool works_before, is_said;
+    } steps[] = {{"expired", false, true}, {"expired", false, false},
+                 {"unknown", false, true}, {"expired", false, true},
+                 {"expired", true, true},  {"expired", false, false}};
+
+    begin(1, 0);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        rig_run(&rig, 1500);
+        if (steps[i].works_before)
+            pong(6380);
+        rig_forget(&rig);
+        tls_down(steps[i].reason, true);
+        ck_assert_int_eq(rig_saw(&rig, "TLS with a replica of m at 127.0.0.1:6380 "
+                                       "failed: "),
+                         steps[i].is_said);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(test_mute_server_may_want_tls)
+{
+    begin(1, 0);
+    for (int i = 1; i <= 5; i++) {
+        rig_run(&rig, 1500);
+        rig_forget(&rig);
+        tls_down("Connection reset by peer", false);
+        ck_assert_int_eq(rig_saw(&rig, "a replica of m at 127.0.0.1:6380 ends every "
+                                       "connection without an answer (Connection reset "
+                                       "by peer): does it expect TLS?"),
+                         i == 3);
+    }
+    end();
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -583,6 +691,9 @@ Suite *make_suite(void)
         test_hello_learns_switches_and_replaces_peers,
         test_script_retries_and_limits,
         test_stray_master_is_converted,
+        test_tls_of_links,
+        test_tls_problem_is_said_once,
+        test_mute_server_may_want_tls,
     };
     Suite *suite = suite_create("core");
     TCase *tcase = tcase_create("core");

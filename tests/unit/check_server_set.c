@@ -49,6 +49,11 @@ START_TEST(test_set_every_option)
     SET("master-reboot-down-after-period 0", "+OK\r\n");
     SET("primary-reboot-down-after-period 7", "+OK\r\n");
     SET("forget-replica-after 3600000", "+OK\r\n");
+    SET("tls YES", "+OK\r\n");
+    ck_assert_int_eq(m1->tls, 1);
+    SET("tls maybe", "-ERR Invalid argument 'maybe' for SENTINEL SET 'tls'\r\n");
+    SET("tls no", "+OK\r\n");
+    ck_assert_int_eq(m1->tls, 0);
     SET("rename-command config guarded", "+OK\r\n");
     ck_assert_int_eq(m1->down_after_ms, 1);
     ck_assert_int_eq(m1->failover_timeout_ms, 2);
@@ -244,10 +249,11 @@ END_TEST
 START_TEST(test_config_get)
 {
     EXPECT("SENTINEL CONFIG GET *\r\n",
-           "*14\r\n$17\r\nresolve-hostnames\r\n$2\r\nno\r\n$18\r\nannounce-hostnames"
+           "*16\r\n$17\r\nresolve-hostnames\r\n$2\r\nno\r\n$18\r\nannounce-hostnames"
            "\r\n$2\r\nno\r\n$11\r\nannounce-ip\r\n$0\r\n\r\n$13\r\nannounce-port\r\n"
            "$1\r\n0\r\n$13\r\nsentinel-user\r\n$0\r\n\r\n$13\r\nsentinel-pass\r\n$0\r\n"
-           "\r\n$8\r\nloglevel\r\n$6\r\nnotice\r\n");
+           "\r\n$8\r\nloglevel\r\n$6\r\nnotice\r\n$19\r\ntls-verify-hostname"
+           "\r\n$2\r\nno\r\n");
     EXPECT("SENTINEL CONFIG GET ANNOUNCE-port announce-* x\r\n",
            "*6\r\n$13\r\nannounce-port\r\n$1\r\n0\r\n$18\r\nannounce-hostnames\r\n$2"
            "\r\nno\r\n$11\r\nannounce-ip\r\n$0\r\n\r\n");
@@ -267,10 +273,11 @@ START_TEST(test_config_set)
            "+OK\r\n");
     ck_assert_int_eq(log_get_level(), LOG_LVL_WARNING);
     EXPECT("SENTINEL CONFIG GET *\r\n",
-           "*14\r\n$17\r\nresolve-hostnames\r\n$3\r\nyes\r\n$18\r\nannounce-hostnames"
+           "*16\r\n$17\r\nresolve-hostnames\r\n$3\r\nyes\r\n$18\r\nannounce-hostnames"
            "\r\n$2\r\nno\r\n$11\r\nannounce-ip\r\n$7\r\n1.2.3.4\r\n$13\r\nannounce-port"
            "\r\n$4\r\n1234\r\n$13\r\nsentinel-user\r\n$1\r\nu\r\n$13\r\nsentinel-pass"
-           "\r\n$3\r\np w\r\n$8\r\nloglevel\r\n$7\r\nwarning\r\n");
+           "\r\n$3\r\np w\r\n$8\r\nloglevel\r\n$7\r\nwarning\r\n"
+           "$19\r\ntls-verify-hostname\r\n$2\r\nno\r\n");
     EXPECT("SENTINEL CONFIG SET announce-ip '' announce-port 0 sentinel-user '' "
            "sentinel-pass ''\r\n",
            "+OK\r\n");
