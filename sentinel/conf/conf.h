@@ -170,6 +170,13 @@ typedef void conf_user_fn(void *ctx, const char *name, const char *line,
 typedef void conf_users_fn(void *ctx, conf_user_fn *each, void *each_ctx);
 void conf_set_users(struct conf *conf, conf_users_fn *fn, void *ctx);
 
+/*
+ * conf_set() gives the generic directive |name| the one value |value|, as if a last
+ * line said so, and puts it into the next rendering. For directives that conf_text()
+ * reads. Returns 0, or a negative code with stock's sentence.
+ */
+int conf_set(struct conf *conf, const char *name, const char *value, struct error *err);
+
 /* The log level was changed: it is in the next rendering. */
 void conf_set_loglevel(struct conf *conf, enum log_level level);
 

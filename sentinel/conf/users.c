@@ -187,6 +187,23 @@ void users_render(struct conf *conf)
     }
 }
 
+int conf_set(struct conf *conf, const char *name, const char *value, struct error *err)
+{
+    struct buf text = {0};
+    struct args args;
+
+    buf_printf(&text, "%s ", name);
+    args_quote(&text, value, strlen(value));
+    int rc = args_split(&args, text.data, text.len);
+    ASSERT(rc == 0);
+    buf_release(&text);
+    rc = directive_apply(conf, &args, err);
+    if (rc == 0)
+        conf_keep_line(conf, SOURCE_TEXT, &args, NULL);
+    args_release(&args);
+    return rc;
+}
+
 void conf_set_loglevel(struct conf *conf, enum log_level level)
 {
     static const char *const names[] = {

@@ -206,6 +206,8 @@ struct server_hooks client_hooks(struct runtime *rt)
         .executable = client_hook_executable,
         .cpu = client_hook_cpu,
         .file = aclfile_hook,
+        .tls_get = tlsconf_hook_get,
+        .tls_set = tlsconf_hook_set,
         .random = client_hook_random,
         .log = client_hook_log,
     };

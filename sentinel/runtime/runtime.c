@@ -494,6 +494,7 @@ bool runtime_free(struct runtime *rt)
     procs_close(rt);
     dns_close(&rt->dns);
     aclfile_cancel(rt);
+    tlsconf_cancel(rt);
     signals_close(rt);
     streams_close(&rt->streams);
     uv_close((uv_handle_t *)&rt->deadline_timer, NULL);

@@ -79,9 +79,11 @@ static void signals_on_end(uv_signal_t *handle, int number)
 
 static void signals_on_hangup(uv_signal_t *handle, int number)
 {
-    (void)handle;
+    struct runtime *rt = handle->data;
+
     (void)number;
     log_reopen();
+    tlsconf_reload(rt);
 }
 
 static void signals_watch(struct runtime *rt, uv_signal_t *handle,

@@ -223,6 +223,7 @@ static const struct cmd_sentinel_set_param {
     {"tls-verify-hostname", CORE_OPT_TLS_VERIFY_HOSTNAME, CONFIG_BOOL},
 };
 #define N_PARAMS (sizeof(cmd_sentinel_set_params) / sizeof(cmd_sentinel_set_params[0]))
+#define N_CONFIG (N_PARAMS + CMD_SENTINEL_TLS_N)
 
 static const char *const cmd_sentinel_set_levels[] = {
     [LOG_LVL_DEBUG] = "debug",     [LOG_LVL_VERBOSE] = "verbose",
@@ -263,12 +264,13 @@ static void cmd_sentinel_set_write_param(struct session *session, size_t i)
 static void cmd_sentinel_set_config_get(struct session *session,
                                         const struct resp_arg *argv, size_t argc)
 {
-    size_t chosen[N_PARAMS], n = 0;
-    bool is_chosen[N_PARAMS] = {false};
+    size_t chosen[N_CONFIG], n = 0;
+    bool is_chosen[N_CONFIG] = {false};
 
-    for (size_t i = 3; i < argc && n < N_PARAMS; i++) {
-        for (size_t j = 0; j < N_PARAMS; j++) {
-            const char *name = cmd_sentinel_set_params[j].name;
+    for (size_t i = 3; i < argc && n < N_CONFIG; i++) {
+        for (size_t j = 0; j < N_CONFIG; j++) {
+            const char *name = j < N_PARAMS ? cmd_sentinel_set_params[j].name
+                                            : cmd_sentinel_tls_name(j - N_PARAMS);
             if (is_chosen[j] ||
                 !glob_match(argv[i].str, argv[i].len, name, strlen(name), true))
                 continue;
@@ -277,8 +279,12 @@ static void cmd_sentinel_set_config_get(struct session *session,
         }
     }
     resp_map(&session->out, session->proto, n);
-    for (size_t i = 0; i < n; i++)
-        cmd_sentinel_set_write_param(session, chosen[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (chosen[i] < N_PARAMS)
+            cmd_sentinel_set_write_param(session, chosen[i]);
+        else
+            cmd_sentinel_tls_write(session, chosen[i] - N_PARAMS);
+    }
 }
 
 static int cmd_sentinel_set_level(const struct resp_arg *word)
@@ -372,6 +378,9 @@ void cmd_sentinel_set_config(struct session *session, const struct resp_arg *arg
 {
     if (arg_is(&argv[2], "get"))
         cmd_sentinel_set_config_get(session, argv, argc);
+    else if (arg_is(&argv[2], "set") && argc >= 5 &&
+             cmd_sentinel_tls_is_meant(argv, argc))
+        cmd_sentinel_tls_set(session, argv, argc);
     else if (arg_is(&argv[2], "set") && argc >= 5)
         cmd_sentinel_set_config_set(session, argv, argc);
     else

@@ -41,12 +41,23 @@ void help_reply(struct session *session, const char *container,
                 const char *const *lines);
 command_fn help_sentinel, help_client, help_command, help_acl;
 
+/* ------------------------------------------------------ tls-* of SENTINEL CONFIG -- */
+
+#define CMD_SENTINEL_TLS_N 17
+const char *cmd_sentinel_tls_name(size_t i);
+/* Appends the name and the value of parameter |i|. */
+void cmd_sentinel_tls_write(struct session *session, size_t i);
+/* Is any of what SENTINEL CONFIG SET is to change a tls-* parameter? */
+bool cmd_sentinel_tls_is_meant(const struct resp_arg *argv, size_t argc);
+void cmd_sentinel_tls_set(struct session *session, const struct resp_arg *argv,
+                          size_t argc);
+
 /* ------------------------------------------------------------------ sessions ---- */
 
 enum session_wait {
     WAIT_NONE,
     WAIT_CORE,  /* for server_answer() */
-    WAIT_FILE,  /* for server_file_done() */
+    WAIT_FILE,  /* for server_file_done() or server_tls_done() */
     WAIT_PAUSE, /* CLIENT PAUSE holds back the request that is parsed */
 };
 
@@ -115,7 +126,9 @@ void session_ok(struct session *session);
 void session_post(struct session *session, struct core_request *request);
 /* Writes the answer and goes on with what the client sent meanwhile. */
 void session_answer(struct session *session, const struct core_action *answer);
-/* The session waits for server_file_done(). */
+/* As session_post(), at the end of a wait for a file. */
+void session_wait_core(struct session *session, struct core_request *request);
+/* The session waits for server_file_done() or server_tls_done(). */
 void session_wait_file(struct session *session);
 /* Ends a wait with |reply|, and goes on with what the client sent meanwhile. */
 void session_end_wait(struct session *session, const struct buf *reply);

@@ -58,6 +58,11 @@ struct server_file_job {
     size_t len;
 };
 
+/* A tls-* directive and its new value. */
+struct server_tls_setting {
+    const char *name, *value;
+};
+
 /* Called by the server; |ctx| is passed back. None may call back into the server. */
 struct server_hooks {
     void *ctx;
@@ -77,6 +82,12 @@ struct server_hooks {
     /* Do |job|, later and in the order given; exactly one server_file_done() follows. A
      * written file is replaced as a whole, or stays as it was. */
     void (*file)(void *ctx, const struct server_file_job *job);
+    /* The value of a tls-* directive as it is in force. */
+    const char *(*tls_get)(void *ctx, const char *name);
+    /* Change these together, later, or none of them; exactly one server_tls_done()
+     * follows. They are borrowed for the call. */
+    void (*tls_set)(void *ctx, uint64_t session,
+                    const struct server_tls_setting *settings, size_t n);
     /* |len| bytes that nobody can guess. */
     void (*random)(void *ctx, void *out, size_t len);
     /* A line for the log. May be NULL, like all the hooks above except request. */
@@ -140,6 +151,9 @@ void server_answer(struct server *server, const struct core_action *answer);
  */
 void server_file_done(struct server *server, uint64_t session, bool is_write, int error,
                       const char *bytes, size_t len);
+
+/* How a tls_set went: NULL, it is in force and to be saved; or why nothing changed. */
+void server_tls_done(struct server *server, uint64_t session, const char *error);
 
 /* An event, to everybody who subscribed to |channel| or a pattern that matches it. */
 void server_publish(struct server *server, const char *channel, const char *text);

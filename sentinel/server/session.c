@@ -583,6 +583,12 @@ void session_wait_file(struct session *session)
     session->server->n_waiting++;
 }
 
+void session_wait_core(struct session *session, struct core_request *request)
+{
+    session_leave_wait(session);
+    session_post(session, request);
+}
+
 void session_end_wait(struct session *session, const struct buf *reply)
 {
     size_t before = session->out.len;

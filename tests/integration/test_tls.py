@@ -1,8 +1,10 @@
 """TLS: clients, servers and peers, good certificates and bad ones."""
 
 import re
+import signal
 import socket
 import ssl
+import threading
 import time
 
 from certs import Authority
@@ -335,3 +337,118 @@ def test_tls_links_need_our_certificate(t):
         sentinel.wait_log(f"# TLS with the master m at 127.0.0.1:{server.port} failed: "
                           "the other side refused: ")
         assert "unknown ca" in sentinel.log()
+
+
+class Pinger(threading.Thread):
+    """Sends PING after PING over one connection until told to stop."""
+
+    def __init__(self, sentinel):
+        super().__init__(daemon=True)
+        self.client = sentinel.client()
+        self.n, self.stopping, self.error = 0, threading.Event(), None
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                assert self.client("PING") == "PONG"
+                self.n += 1
+        except Exception as error:
+            self.error = error
+
+    def finish(self):
+        self.stopping.set()
+        self.join()
+        self.client.close()
+        assert self.error is None, repr(self.error)
+        return self.n
+
+
+def shown(sentinel):
+    """The name in the certificate that new clients are shown."""
+    with sentinel.client() as client:
+        subject = client.sock.getpeercert()["subject"]
+    return dict(pair for part in subject for pair in part)["commonName"]
+
+
+def test_tls_rollover_under_load(t):
+    """New certificates, by SIGHUP and by CONFIG SET, while clients and links work."""
+    ca = Authority(t.dir)
+    first, second, third = (ca.issue(name) for name in ("first", "second", "third"))
+    own = ca.issue("own")
+    own.cert.write_bytes(first.cert.read_bytes())
+    own.key.write_bytes(first.key.read_bytes())
+    group = t.group(["ours", "ours"], tls=own).start()
+    sentinel = group.sentinels[0]
+    marks = group.marks()
+
+    def links():
+        """Connections of the sentinels, as the master knows them."""
+        return sorted(line.split()[0] for line in
+                      group.master.call("CLIENT", "LIST").splitlines()
+                      if "name=sentinel-" in line)
+    before = links()
+    assert len(before) == 4 and shown(sentinel) == "first"
+    pingers = [Pinger(sentinel) for _ in range(4)]
+    for pinger in pingers:
+        pinger.start()
+
+    own.cert.write_bytes(second.cert.read_bytes())
+    own.key.write_bytes(second.key.read_bytes())
+    sentinel.signal(signal.SIGHUP)
+    until(lambda: shown(sentinel) == "second", 10, "the second certificate is shown")
+
+    own.cert.write_bytes(b"nonsense")
+    mark = sentinel.mark()
+    sentinel.signal(signal.SIGHUP)
+    until(lambda: b"TLS settings stay as they were: Failed to load certificate: "
+          in sentinel.log_path.read_bytes()[mark:], 10, "the refusal is logged")
+    assert shown(sentinel) == "second"
+
+    with sentinel.client() as client:
+        both = ("tls-key-file", third.key, "tls-cert-file", third.cert)
+        reply = client.attempt("SENTINEL", "CONFIG", "SET", "tls-cert-file", third.cert)
+        assert str(reply) == (f"ERR Nothing was changed: Failed to load private key: "
+                              f"{own.key}: error:05800074:x509 certificate routines::"
+                              "key values mismatch"), reply
+        reply = client.attempt("SENTINEL", "CONFIG", "SET", *both, "tls-ciphers", "no")
+        assert str(reply) == ("ERR Nothing was changed: Failed to configure ciphers: "
+                              "no"), reply
+        reply = client.attempt("SENTINEL", "CONFIG", "SET", *both, "loglevel", "debug")
+        assert str(reply) == ("ERR 'loglevel' cannot be set together with tls-* "
+                              "parameters"), reply
+        assert shown(sentinel) == "second"
+        assert client("SENTINEL", "CONFIG", "SET", *both) == "OK"
+        assert client("SENTINEL", "CONFIG", "GET", "tls-*-file", "tls-key-file-pass") \
+            [:6] == ["tls-cert-file", str(third.cert), "tls-key-file", str(third.key),
+                     "tls-client-cert-file", ""]
+    assert shown(sentinel) == "third"
+    assert f"tls-cert-file {third.cert}\n" in sentinel.conf.read_text()
+    assert str(own.cert) not in sentinel.conf.read_text()
+
+    until(lambda: all(pinger.n > 500 for pinger in pingers), 20, "many PINGs answered")
+    for pinger in pingers:
+        pinger.finish()
+    assert links() == before, "no link was made anew"
+    for other, since in zip(group.sentinels, marks):
+        assert other.find_event("+sdown", since=since) is None
+    assert sentinel.stop() == 0
+    sentinel.start().wait_answers()
+    assert shown(sentinel) == "third"
+    group.wait_ready()
+
+
+def test_tls_set_up_later(t):
+    """A sentinel that was started without any certificate learns to speak TLS."""
+    own = Authority(t.dir).issue("own")
+    server = t.server("r1", tls=own, lines=["tls-auth-clients no"]).start()
+    server.wait_answers()
+    sentinel = t.sentinel("ours", [
+        f"sentinel monitor m 127.0.0.1 {server.port} 1"]).start().wait_answers()
+    assert sentinel.sentinel("SET", "m", "tls", "yes") == "OK"
+    sentinel.wait_log(f"# TLS with the master m at 127.0.0.1:{server.port} failed: "
+                      "Either tls-ca-cert-file or tls-ca-cert-dir must be specified")
+    assert sentinel.sentinel("CONFIG", "SET", "tls-ca-cert-file", own.ca.cert) == "OK"
+    until(lambda: sentinel.master("m")["runid"], 10, "the master is reached")
+    assert sentinel.stop() == 0
+    sentinel.start().wait_answers()
+    until(lambda: sentinel.master("m")["runid"], 10, "and after a restart")

@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(test_config_get)
 {
-    EXPECT("SENTINEL CONFIG GET *\r\n",
+    EXPECT("SENTINEL CONFIG GET [a-s]* tls-v*\r\n",
            "*16\r\n$17\r\nresolve-hostnames\r\n$2\r\nno\r\n$18\r\nannounce-hostnames"
            "\r\n$2\r\nno\r\n$11\r\nannounce-ip\r\n$0\r\n\r\n$13\r\nannounce-port\r\n"
            "$1\r\n0\r\n$13\r\nsentinel-user\r\n$0\r\n\r\n$13\r\nsentinel-pass\r\n$0\r\n"
@@ -272,7 +272,7 @@ START_TEST(test_config_set)
            "Warning\r\n",
            "+OK\r\n");
     ck_assert_int_eq(log_get_level(), LOG_LVL_WARNING);
-    EXPECT("SENTINEL CONFIG GET *\r\n",
+    EXPECT("SENTINEL CONFIG GET [a-s]* tls-v*\r\n",
            "*16\r\n$17\r\nresolve-hostnames\r\n$3\r\nyes\r\n$18\r\nannounce-hostnames"
            "\r\n$2\r\nno\r\n$11\r\nannounce-ip\r\n$7\r\n1.2.3.4\r\n$13\r\nannounce-port"
            "\r\n$4\r\n1234\r\n$13\r\nsentinel-user\r\n$1\r\nu\r\n$13\r\nsentinel-pass"
@@ -286,6 +286,30 @@ START_TEST(test_config_set)
            "$13\r\nsentinel-user\r\n$0\r\n\r\n$13\r\nsentinel-pass\r\n$0\r\n\r\n");
     EXPECT("SENTINEL CONFIG SET loglevel notice\r\n", "+OK\r\n");
     ck_assert_int_eq(log_get_level(), LOG_LVL_NOTICE);
+}
+END_TEST
+
+START_TEST(test_config_tls)
+{
+    EXPECT("SENTINEL CONFIG GET TLS-session-*\r\n",
+           "*6\r\n$19\r\ntls-session-caching\r\n$0\r\n\r\n$22\r\n"
+           "tls-session-cache-size\r\n$0\r\n\r\n$25\r\ntls-session-cache-timeout\r\n"
+           "$0\r\n\r\n");
+    EXPECT("SENTINEL CONFIG SET tls-cert-file c tls-auth-clients maybe\r\n",
+           "-ERR Invalid value 'maybe' to SENTINEL CONFIG SET 'tls-auth-clients'\r\n");
+    EXPECT(
+        "SENTINEL CONFIG SET tls-session-cache-size -1\r\n",
+        "-ERR Invalid value '-1' to SENTINEL CONFIG SET 'tls-session-cache-size'\r\n");
+    EXPECT("SENTINEL CONFIG SET tls-cert-file c TLS-cert-file d\r\n",
+           "-ERR Duplicate argument 'TLS-cert-file' to SENTINEL CONFIG SET\r\n");
+    EXPECT("SENTINEL CONFIG SET tls-cert-file c tls-key-file\r\n",
+           "-ERR Missing argument 'tls-key-file' value\r\n");
+    EXPECT("SENTINEL CONFIG SET announce-port 5 tls-key-file k\r\n",
+           "-ERR 'announce-port' cannot be set together with tls-* parameters\r\n");
+    EXPECT("SENTINEL CONFIG SET tls-cert-file c\r\n", "-ERR There is no TLS here\r\n");
+    EXPECT("SENTINEL CONFIG SET tls-port 5\r\n",
+           "-ERR Invalid argument 'tls-port' to SENTINEL CONFIG SET\r\n");
+    EXPECT("PING\r\n", "+PONG\r\n");
 }
 END_TEST
 
@@ -370,6 +394,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_monitor_host_names);
     tcase_add_test(tcase, test_config_get);
     tcase_add_test(tcase, test_config_set);
+    tcase_add_test(tcase, test_config_tls);
     tcase_add_test(tcase, test_config_set_refuses);
     tcase_add_test(tcase, test_debug_shows_the_periods);
     tcase_add_test(tcase, test_debug_sets_up_to_the_mistake);
