@@ -147,7 +147,7 @@ void detect_lost(struct core *core, struct link *link)
     }
 }
 
-bool detect_says_down(const struct core *core, const struct voter *voter)
+bool core_voter_says_down(const struct core *core, const struct voter *voter)
 {
     return voter->says_down &&
            core->now - voter->said_at <=
@@ -159,7 +159,7 @@ static int64_t detect_count(const struct core *core, const struct master *master
     int64_t n = 1;
 
     for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
-        n += detect_says_down(core, v) ? 1 : 0;
+        n += core_voter_says_down(core, v) ? 1 : 0;
     return n;
 }
 

@@ -291,7 +291,6 @@ void detect_master(struct core *core, struct master *master);
 /* The earliest moment |node| could become sdown as things stand; CORE_NEVER. */
 int64_t detect_next(const struct core *core, const struct node *node);
 void detect_all(struct core *core);
-bool detect_says_down(const struct core *core, const struct voter *voter);
 /* A link may have changed for better or worse. */
 void detect_link(struct core *core, struct link *link);
 /* Silence of |link| begins: sees that it is judged in time, and judges nothing now. */

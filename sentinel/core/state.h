@@ -350,6 +350,10 @@ struct master *core_master_at(const struct core *core, const char *host, int64_t
  * in TILT and for an unknown address. The first element of is-master-down-by-addr. */
 bool core_is_master_down(const struct core *core, const char *host, int64_t port);
 
+/* Does |voter| say that the master is down, and has it said so lately enough to count?
+ * An answer can come after the master is up again, and nobody asks once more. */
+bool core_voter_says_down(const struct core *core, const struct voter *voter);
+
 /* Is |host| a name that the core would look up, if it were told of it? */
 bool core_may_learn(const struct core *core, const char *host);
 

@@ -167,7 +167,7 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     view_flag(&flags, voter->s_down, "s_down");
     view_flag(&flags, true, "sentinel");
     view_flag(&flags, link_is_disconnected(peer->link), "disconnected");
-    view_flag(&flags, voter->says_down, "master_down");
+    view_flag(&flags, core_voter_says_down(server->core, voter), "master_down");
 
     resp_map(out, proto, 14 + (voter->s_down ? 1 : 0));
     view_text(out, "name", peer->run_id);

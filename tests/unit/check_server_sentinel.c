@@ -244,6 +244,8 @@ START_TEST(test_rows_of_sentinels)
                   "last-hello-message=0 voted-leader=? voted-leader-epoch=0");
     EXPECT("SENTINEL SENTINELS m1\r\n", expected.data);
     EXPECT("SENTINEL SENTINELS x\r\n", NO_MASTER);
+    voter->said_at = clients.core->now - 5001; /* an opinion counts for 5 s */
+    ck_assert_ptr_null(strstr(SEND("SENTINEL SENTINELS m1\r\n"), "master_down"));
     voter->says_down = false;
     voter_of("m1", PEER2)->s_down = false;
 }
