@@ -140,8 +140,14 @@ class Group:
 
     def wait_ready(self, timeout=30):
         for sentinel in self.sentinels:
-            until(lambda s=sentinel: self.sees_all(s), timeout,
-                  f"{sentinel.name} ({sentinel.kind}) sees the whole group")
+            try:
+                until(lambda s=sentinel: self.sees_all(s), timeout,
+                      f"{sentinel.name} ({sentinel.kind}) sees the whole group")
+            except AssertionError:
+                if sentinel.alive():
+                    print(sentinel.master(self.name), *sentinel.replicas(self.name),
+                          *sentinel.peers(self.name), sep="\n")
+                raise
 
     @property
     def master(self):

@@ -6,6 +6,7 @@ does not live with the allocator of the distribution's sentinel, nor with saniti
 
 import os
 import pathlib
+import shlex
 import struct
 import subprocess
 import time
@@ -26,8 +27,9 @@ class Clock:
             raise Skip("valgrind has clocks of its own")
         library, self.path = sentinel.dir / "wallclock.so", sentinel.dir / "clock"
         source = pathlib.Path(__file__).with_name("wallclock.c")
-        subprocess.run([os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1", "-o",
-                        library, source], check=True)
+        compiler = shlex.split(os.environ.get("CC", "gcc"))
+        subprocess.run([*compiler, "-shared", "-fPIC", "-O1", "-o", library, source],
+                       check=True)
         self.path.write_bytes(bytes(8))
         sentinel.env = {"LD_PRELOAD": str(library), "WALLCLOCK_FILE": str(self.path)}
 

@@ -3,6 +3,7 @@
 import signal
 
 from faults.world import World, quick, wait
+from procs import until
 
 # What a leader logs on its way, in this order.
 STATES = ["+try-failover", "+vote-for-leader", "+elected-leader", "+selected-slave",
@@ -68,19 +69,20 @@ def test_leader_crashes_itself(t):
         for sentinel in world.sentinels:
             sentinel.sentinel("SIMULATE-FAILURE", crash)
         master.kill()
-        crashed = 0
-        while crashed == 0 or world.address_of_all(
-                [s for s in world.sentinels if s.alive()]) == master.port:
+        crashed = []
+
+        def switched():
             for sentinel in world.sentinels:
                 if not sentinel.alive():
                     assert sentinel.wait_exit() == 99
-                    crashed += 1
+                    crashed.append(sentinel)
                     sentinel.start().wait_answers()
-            wait(0.05)
+            return crashed and world.address_of_all() not in (None, master.port)
+        until(switched, 40, f"a new master after {crash}")
         for sentinel in world.sentinels:  # a restart disarms
             sentinel.kill()
         world.revive()
-        world.recovered(30, f"{crash}, {crashed} times")
+        world.recovered(30, f"{crash}, {len(crashed)} times")
         world.ready()
         assert all(b <= a for b, a in zip(before, epochs(world)))
 
