@@ -196,6 +196,13 @@ static void client_hook_cpu(void *ctx, double out[4])
     }
 }
 
+static void client_hook_lag(void *ctx, double out[2])
+{
+    const struct runtime *rt = ctx;
+
+    lag_figures(&rt->lag, out);
+}
+
 struct server_hooks client_hooks(struct runtime *rt)
 {
     return (struct server_hooks){
@@ -205,6 +212,7 @@ struct server_hooks client_hooks(struct runtime *rt)
         .shutdown = client_hook_shutdown,
         .executable = client_hook_executable,
         .cpu = client_hook_cpu,
+        .lag = client_hook_lag,
         .file = aclfile_hook,
         .tls_get = tlsconf_hook_get,
         .tls_set = tlsconf_hook_set,

@@ -115,6 +115,8 @@ const char *daemon_supervisor(const char *wish)
                      "upstart supervision requested, but UPSTART_JOB not found!");
             return "no";
         }
+        log_line(LOG_LVL_NOTICE,
+                 "supervised by upstart, will stop to signal readiness.");
         return "upstart";
     }
     if (strcmp(wish, "systemd") == 0 || (is_auto && getenv("NOTIFY_SOCKET") != NULL)) {

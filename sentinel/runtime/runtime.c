@@ -33,6 +33,7 @@
 
 void runtime_tick(struct runtime *rt)
 {
+    lag_begin(&rt->lag);
     clock_read(&rt->clock);
     server_set_time(rt->server, rt->clock.now, rt->clock.wall);
 }
@@ -257,6 +258,7 @@ static void runtime_end_turn(uv_prepare_t *prepare)
         return;
     }
     runtime_arm(rt);
+    lag_end(&rt->lag);
 }
 
 static void runtime_on_cron(uv_timer_t *timer)

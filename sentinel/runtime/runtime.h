@@ -17,6 +17,7 @@
 #include "sentinel/runtime/clock.h"
 #include "sentinel/runtime/conn.h"
 #include "sentinel/runtime/dns.h"
+#include "sentinel/runtime/lag.h"
 #include "sentinel/runtime/listener.h"
 #include "sentinel/runtime/persist.h"
 #include "sentinel/runtime/proc.h"
@@ -44,6 +45,7 @@ struct runtime {
     char bind_source[ADDR_IP_CAP];
 
     struct clock clock;
+    struct lag lag;
     struct queue queue;
     bool in_step;  /* core_step() or its actions are under way */
     bool stopping; /* asked to end */

@@ -141,6 +141,16 @@ static void cmd_info_traffic(const struct server *server, struct buf *out)
     cmd_info_uint(out, "rejected_connections", stats->n_rejected);
 }
 
+/* Ours alone, hence last in its section. */
+static void cmd_info_lag(const struct server *server, struct buf *out)
+{
+    double ms[2] = {0};
+
+    if (server->hooks.lag != NULL)
+        server->hooks.lag(server->hooks.ctx, ms);
+    buf_printf(out, "loop_lag_p99_ms:%.3f\r\nloop_lag_max_ms:%.3f\r\n", ms[0], ms[1]);
+}
+
 static void cmd_info_stats(const struct server *server, struct buf *out)
 {
     static const char *const keyspace[] = {"sync_full",        "sync_partial_ok",
@@ -207,6 +217,7 @@ static void cmd_info_stats(const struct server *server, struct buf *out)
     cmd_info_uint(out, "acl_access_denied_cmd", stats->n_denied_command);
     cmd_info_uint(out, "acl_access_denied_key", 0);
     cmd_info_uint(out, "acl_access_denied_channel", stats->n_denied_channel);
+    cmd_info_lag(server, out);
 }
 
 static void cmd_info_cpu(const struct server *server, struct buf *out)

@@ -79,6 +79,8 @@ struct server_hooks {
     bool (*executable)(void *ctx, const char *path);
     /* Resource figures for INFO: user and system CPU seconds, self and children. */
     void (*cpu)(void *ctx, double out[4]);
+    /* How long turns of the loop took lately, in ms: 99th percentile, longest. */
+    void (*lag)(void *ctx, double out[2]);
     /* Do |job|, later and in the order given; exactly one server_file_done() follows. A
      * written file is replaced as a whole, or stays as it was. */
     void (*file)(void *ctx, const struct server_file_job *job);

@@ -159,6 +159,28 @@ def test_systemd(t):
         assert sentinel.wait_exit() == 0
 
 
+def is_stopped(process):
+    stat = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
+def test_upstart(t):
+    """It stops itself once it may be waited for; whoever started it lets it go on."""
+    needs_real_process()
+    for kind in ("stock", "ours"):
+        os.environ["UPSTART_JOB"] = "sentinel"
+        try:
+            sentinel = t.sentinel(kind, ["supervised auto", *WATCHES_NOBODY]).start()
+        finally:
+            del os.environ["UPSTART_JOB"]
+        until(lambda: is_stopped(sentinel), 10, f"{kind} stops itself")
+        assert "supervised by upstart, will stop to signal readiness." in sentinel.log()
+        sentinel.signal(signal.SIGCONT)
+        sentinel.wait_answers()
+        assert "process_supervised:upstart\r\n" in sentinel.call("INFO", "server")
+        assert sentinel.stop() == 0
+
+
 def test_watchdog_of_somebody_else(t):
     needs_real_process()
     with supervisor(f"@test-{os.getpid()}", WATCHDOG_USEC="2000",
