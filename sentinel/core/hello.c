@@ -221,6 +221,16 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
     return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
 }
 
+/* Does |hello| name a replica of |master| as we call it? */
+static bool hello_names_replica(const struct master *master, const struct hello *hello)
+{
+    const struct node *node = master->replicas;
+
+    while (node != NULL && !addr_is(&node->addr, hello->host, hello->master_port))
+        node = node->hh.next;
+    return node != NULL;
+}
+
 /* Names in |hello| that must be looked up before it can be judged; NULL if none. */
 static const char *hello_awaits(struct core *core, const struct master *master,
                                 const struct voter *voter, const struct hello *hello)
@@ -229,7 +239,8 @@ static const char *hello_awaits(struct core *core, const struct master *master,
         (voter != NULL && resolve_compare(core, &voter->peer->addr, hello->ip,
                                           hello->port) == SAME_UNKNOWN))
         return hello->ip;
-    bool is_newer = hello->config_epoch > master->config_epoch;
+    bool is_newer = hello->config_epoch > master->config_epoch &&
+                    !hello_names_replica(master, hello);
     enum same same =
         resolve_compare(core, &master->current->addr, hello->host, hello->master_port);
     return is_newer && (same == SAME_UNKNOWN ||
@@ -247,6 +258,7 @@ static void hello_note_form(struct core *core, struct master *master,
         hello->master_port != master->current->addr.port)
         return;
     voter->says_ip = !addr_is_name(hello->host);
+    node_learn_name(core, master->current, hello->host);
     if (!voter->says_ip && core_number(core, CORE_OPT_RESOLVE_HOSTNAMES) == 0 &&
         !addr_is(&master->current->addr, hello->host, hello->master_port))
         master_set_alias(core, master, hello->host);

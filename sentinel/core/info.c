@@ -203,7 +203,7 @@ static void info_apply_replica(struct core *core, struct node *node, const char 
             emit_node(core, LOG_LVL_NOTICE, "+slave", replica, NULL);
         }
     }
-    if (replica != NULL)
+    if (replica != NULL && !node_learn_name(core, replica, host))
         replica->listed_at = core->now;
     addr_release(&addr);
 }
@@ -312,9 +312,13 @@ static void info_react_wrong_master(struct core *core, struct node *node)
 {
     struct master *master = node->master;
 
-    if (node->reported_host == NULL ||
-        resolve_compare(core, &master->current->addr, node->reported_host,
-                        node->reported_port) != SAME_NO)
+    if (node->reported_host == NULL)
+        return;
+    enum same same = resolve_compare(core, &master->current->addr, node->reported_host,
+                                     node->reported_port);
+    if (same == SAME_UNKNOWN)
+        resolve_then_info(core, node->reported_host, node);
+    if (same != SAME_NO)
         return;
     if (failover_in_progress(master) || !master_looks_sane(core, master) ||
         !node_no_down_for(core, node, master->failover_timeout_ms) ||

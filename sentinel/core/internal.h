@@ -215,6 +215,10 @@ void node_rename_all(struct core *core);
 bool node_on_moved(struct core *core, struct node *node);
 /* |node| and |other| are one place: what was given in numbers gets the name. */
 void node_take_name(struct core *core, struct node *node, const struct node *other);
+/* |node| is called |host| by somebody who knows: if that is a name of its address, and
+ * it has none, it gets it, so that it can be followed. True if |node| is gone: there
+ * was an entry with that name. */
+bool node_learn_name(struct core *core, struct node *node, const char *host);
 
 /* ---- info.c ---- */
 #define INFO_REPLICAS_MAX 512

@@ -278,9 +278,8 @@ static bool link_move(struct core *core, struct link *link, const char *ip)
 void link_on_address(struct core *core, struct link *link, const char *ip)
 {
     int64_t most = link_is_lost(core, link) ? NAME_PAUSE_SILENT_MS : NAME_PAUSE_MAX_MS;
+    int64_t pause = max_i64(NAME_PAUSE_MS, link->ask_pause_ms);
 
-    link->ask_due_at = core->now + max_i64(NAME_PAUSE_MS, link->ask_pause_ms);
-    link->ask_pause_ms = min_i64(most, 2 * max_i64(NAME_PAUSE_MS, link->ask_pause_ms));
     /* One that works is left alone, whatever its name means now: names with several
      * addresses give another one each time. */
     if (ip != NULL && strcmp(link_addr(link)->ip, ip) != 0 &&
@@ -288,6 +287,8 @@ void link_on_address(struct core *core, struct link *link, const char *ip)
         return;
     if (ip != NULL)
         link->confirm = false;
+    link->ask_due_at = core->now + pause;
+    link->ask_pause_ms = min_i64(most, 2 * pause);
     if (!link->cmd.up)
         link_dial(core, link);
     link_rearm(core, link);

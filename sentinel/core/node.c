@@ -294,15 +294,19 @@ void node_rename_all(struct core *core)
     }
 }
 
-void node_take_name(struct core *core, struct node *node, const struct node *other)
+static void node_set_name(struct core *core, struct node *node, const char *host)
 {
-    if (node->addr.host != NULL || other->addr.host == NULL)
-        return;
-    mem_replace(&node->addr.host, other->addr.host);
+    mem_replace(&node->addr.host, host);
     resolve_attach(core, node->link);
     if (node_is_master(node))
         master_reindex(core, node->master);
     node_rekey(node);
+}
+
+void node_take_name(struct core *core, struct node *node, const struct node *other)
+{
+    if (node->addr.host == NULL && other->addr.host != NULL)
+        node_set_name(core, node, other->addr.host);
 }
 
 /* |node|, a replica, is what |twin| is already. */
@@ -316,6 +320,42 @@ static void node_merge(struct core *core, struct node *node, struct node *twin)
         failover_reset(core, master);
     node_take_name(core, twin, node);
     node_forget(core, node);
+}
+
+/* Another entry of |master| at |port| of |host|, whatever address that has there. */
+static struct node *node_named(const struct master *master, const struct node *but,
+                               const char *host)
+{
+    struct node *node = master->current;
+
+    if (node != but && addr_is(&node->addr, host, but->addr.port))
+        return node;
+    for (node = master->replicas; node != NULL; node = node->hh.next)
+        if (node != but && addr_is(&node->addr, host, but->addr.port))
+            return node;
+    return NULL;
+}
+
+bool node_learn_name(struct core *core, struct node *node, const char *host)
+{
+    struct master *master = node->master;
+
+    if (node->addr.host != NULL || !addr_is_name(host))
+        return false;
+    const char *ip = resolve_known(core, host);
+    if (ip == NULL || strcmp(ip, node->addr.ip) != 0)
+        return false;
+    struct node *named = node_named(master, node, host);
+    if (named == NULL) {
+        node_set_name(core, node, host);
+        durable_touch(core, master);
+        return false;
+    }
+    /* It has moved, and its own entry has not heard of it yet. */
+    bool is_gone = !node_is_master(node) &&
+                   (node_is_master(named) || master->failover.promoted == named);
+    node_merge(core, is_gone ? node : named, is_gone ? named : node);
+    return is_gone;
 }
 
 bool node_on_moved(struct core *core, struct node *node)

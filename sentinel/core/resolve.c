@@ -11,7 +11,7 @@
 #define STRAYS_MAX 64
 /* That two names do not mean the same is concluded from answers younger than this. */
 #define FRESH_MS 10000
-#define FRESH_FAILURE_MS 1000
+#define FRESH_FAILURE_MS 3000
 /* What waits for one name. */
 #define WAITERS_MAX 64
 

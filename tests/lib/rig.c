@@ -117,7 +117,11 @@ static void perform(struct rig *rig, const struct core_action *a, struct followu
 
     memset(&event, 0, sizeof(event));
     switch (a->type) {
+    case CORE_AC_RESOLVE:
+        buf_printf(&rig->sent, "resolve %s\n", a->resolve.host);
+        break;
     case CORE_AC_LINK_OPEN:
+        buf_printf(&rig->sent, "open %s %d\n", a->open.ip, a->open.port);
         if (rig->dead[a->open.port]) {
             event.type = CORE_EV_LINK_DOWN;
             event.down.link = a->open.link;

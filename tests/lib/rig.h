@@ -14,12 +14,13 @@ struct rig {
     struct core *core;
     struct core_actions *actions;
     int64_t now, wall;
-    struct buf log;    /* "event text" lines of events and logs, newest last */
-    struct buf sent;   /* commands sent, "ip:port word word ...", one a line */
-    uint64_t persist;  /* version last asked for; 0: none since the last rig_saved */
-    bool auto_save;    /* PERSISTED follows each PERSIST at once */
-    bool auto_connect; /* LINK_OPEN to live_ports succeeds at once */
-    bool dead[65536];  /* ports that refuse */
+    struct buf log;   /* "event text" lines of events and logs, newest last */
+    struct buf sent;  /* commands sent, "port word word ...", one a line; "open ip port"
+                       * and "resolve host", too */
+    uint64_t persist; /* version last asked for; 0: none since the last rig_saved */
+    bool auto_save;   /* PERSISTED follows each PERSIST at once */
+    bool auto_connect;         /* LINK_OPEN to live_ports succeeds at once */
+    bool dead[65536];          /* ports that refuse */
     struct core_action answer; /* last ANSWER */
     char answer_text[128], answer_leader[RUN_ID_CAP];
     int n_answers;

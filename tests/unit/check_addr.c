@@ -192,6 +192,42 @@ START_TEST(what_others_are_told)
 }
 END_TEST
 
+START_TEST(names_are_told_from_numbers)
+{
+    char long_name[ADDR_HOST_MAX + 2];
+
+    memset(long_name, 'a', sizeof long_name);
+    long_name[ADDR_HOST_MAX] = '\0';
+    ck_assert(addr_is_name("redis-0.redis"));
+    ck_assert(addr_is_name(long_name));
+    long_name[ADDR_HOST_MAX] = 'a';
+    long_name[ADDR_HOST_MAX + 1] = '\0';
+    ck_assert(!addr_is_name(long_name));
+    ck_assert(!addr_is_name(""));
+    ck_assert(!addr_is_name("a b"));
+    ck_assert(!addr_is_name("a,b"));
+    ck_assert(!addr_is_name("10.0.0.1"));
+    ck_assert(!addr_is_name("::1"));
+}
+END_TEST
+
+START_TEST(scopes)
+{
+    static const char *const any[] = {"0.0.0.0", "0", "::", "::ffff:0.0.0.0"};
+    static const char *const loopback[] = {"127.0.0.1", "127.9.8.7", "127.1", "::1",
+                                           "::ffff:127.0.0.1"};
+    static const char *const other[] = {"10.0.0.1",  "128.0.0.1", "0.0.0.1", "fe80::1",
+                                        "localhost", "12.7.0.0",  "1::",     ""};
+
+    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++)
+        ck_assert_int_eq(addr_scope(any[i]), ADDR_SCOPE_ANY);
+    for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
+        ck_assert_int_eq(addr_scope(loopback[i]), ADDR_SCOPE_LOOPBACK);
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        ck_assert_int_eq(addr_scope(other[i]), ADDR_SCOPE_OTHER);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("addr");
@@ -201,6 +237,8 @@ Suite *make_suite(void)
     tcase_add_test(tc, set_tells_names_from_numbers);
     tcase_add_test(tc, set_refuses_and_changes_nothing);
     tcase_add_test(tc, equal_places);
+    tcase_add_test(tc, names_are_told_from_numbers);
+    tcase_add_test(tc, scopes);
     tcase_add_test(tc, is_takes_names_and_numbers);
     tcase_add_test(tc, what_others_are_told);
     suite_add_tcase(suite, tc);
