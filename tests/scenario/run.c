@@ -332,6 +332,50 @@ static bool do_heal(struct story *story)
     return true;
 }
 
+/* names [announce=yes] [servers=addresses]: all are called by name from now on, which
+ * sentinels announce as well, and servers list in INFO, unless by addresses. */
+static bool do_names(struct story *story)
+{
+    struct names *names = &story->sim->names;
+
+    names->used = true;
+    names->shown = story_option(story, "announce") != NULL;
+    names->announced = story_option(story, "servers") == NULL;
+    return true;
+}
+
+/* dns s1 fine | fails | hangs | slow [ms=500]: how its name server answers. */
+static bool do_dns(struct story *story)
+{
+    static const char *const words[] = {"fine", "fails", "slow", "hangs"};
+    struct host *host = story_host(story, 1);
+
+    for (unsigned i = 0; host != NULL && i < 4; i++) {
+        if (strcmp(story_word(story, 2), words[i]) != 0)
+            continue;
+        host->dns = i;
+        host->dns_ms = story_number(story, "ms", 500);
+        return true;
+    }
+    return host != NULL && story_fail(story, "dns", story_word(story, 2));
+}
+
+/* move r1 [dns=0]: the machine vanishes, and starts at once with a new address, of
+ * which the name server hears so many ms later. */
+static bool do_move(struct story *story)
+{
+    struct machine *m = story_machine(story, 1);
+
+    if (m == NULL)
+        return false;
+    names_move(story->sim, m, story_number(story, "dns", 0));
+    if (m->redis != NULL)
+        redis_start(m->redis, false);
+    else
+        host_start(m->host);
+    return true;
+}
+
 /* slow r1 300ms: packets from and to it take that much longer. */
 static bool do_slow(struct story *story)
 {
@@ -577,6 +621,9 @@ static const struct {
     {"cut", 3, do_cut},
     {"heal", 1, do_heal},
     {"slow", 3, do_slow},
+    {"names", 1, do_names},
+    {"dns", 3, do_dns},
+    {"move", 2, do_move},
     {"disk", 3, do_disk},
     {"server", 3, do_server},
     {"scripts", 2, do_scripts},

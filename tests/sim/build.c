@@ -24,11 +24,12 @@ void build_config(struct host *host)
     buf_printf(out, "# %s\nport %d\n", host->machine->name, host->machine->port);
     if (host->id[0] != '\0')
         buf_printf(out, "sentinel myid %s\n", host->id);
+    names_config(sim, host->machine, out);
     for (int i = 0; i < sim->n_groups; i++) {
         const struct group *g = &sim->groups[i];
         const struct machine *master = &sim->nodes[g->master];
         buf_printf(out, "\n# group %d\nsentinel monitor %s %s %d %d\n", i, g->name,
-                   master->ip, master->port, g->quorum);
+                   names_of(sim, master), master->port, g->quorum);
         buf_printf(out, "sentinel down-after-milliseconds %s %" PRId64 "\n", g->name,
                    g->down_after_ms);
         buf_printf(out, "sentinel failover-timeout %s %" PRId64 "\n", g->name,
@@ -154,6 +155,7 @@ void build_swarm(struct sim *sim)
     if (sim->options.n_groups > 0)
         sim->n_groups = sim->options.n_groups;
     build_faults(sim);
+    names_draw(sim);
     for (int g = 0; g < sim->n_groups; g++) {
         rng_seed(&sim->groups[g].rng, sim->options.seed, 3000 + (uint64_t)g);
         build_group(sim, g, n_sentinels);
@@ -180,6 +182,8 @@ void sim_describe(const struct sim *sim, struct buf *out)
         n_redis += sim->nodes[i].redis != NULL;
     buf_printf(out, "%d sentinels, %d groups, %d servers, faults %" PRId64 " ms apart:",
                sim->n_nodes - n_redis, sim->n_groups, n_redis, sim->fault_mean_ms);
+    if (sim->names.used)
+        buf_puts(out, sim->names.announced ? " (names)" : " (names, replicas without)");
     for (int i = 0; i < FAULT_N; i++)
         if (world_has_fault(sim, (enum fault_kind)i))
             buf_printf(out, " %s", fault_name((enum fault_kind)i));

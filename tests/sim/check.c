@@ -281,7 +281,7 @@ static void check_try(struct host *host, const struct master *master, int group)
 {
     struct sim *sim = host->sim;
     const struct machine *machine = host->machine;
-    int node = world_node_at(sim, master->current->addr.ip, master->current->addr.port);
+    int node = names_node_of(sim, &master->current->addr);
     int64_t window = EVIDENCE_MS;
     int n_silent = 0;
 
@@ -346,7 +346,7 @@ static void check_selected(struct host *host, const struct master *master, int g
     }
     for (const struct node *node = master->replicas; node != NULL;
          node = node->hh.next) {
-        if (node->addr.port != port || strcmp(node->addr.ip, ip) != 0)
+        if (!addr_is(&node->addr, ip, port))
             continue;
         if (node->priority == 0 || node->s_down)
             world_fail(sim, "S5: %s selects %s: %s", host->machine->name,
@@ -456,7 +456,7 @@ void check_state(struct sim *sim)
             if (master == NULL)
                 continue;
             const struct node *node = master_address_node(master);
-            int id = world_node_at(sim, node->addr.ip, node->addr.port);
+            int id = names_node_of(sim, &node->addr);
             if (id < 0 || (sim->judge->allowed[g] >> id & 1) == 0)
                 world_fail(sim, "S6: %s sends clients of %s to %s:%d",
                            sim->nodes[i].name, master->name, node->addr.ip,
@@ -507,7 +507,7 @@ const char *check_agreement(struct sim *sim, node_set set, int group, int *maste
             return "a failover is under way";
         if (m->current->s_down)
             return "the master is down";
-        int node = world_node_at(sim, m->current->addr.ip, m->current->addr.port);
+        int node = names_node_of(sim, &m->current->addr);
         if (agreed >= 0 && (node != agreed || m->config_epoch != epoch))
             return "sentinels disagree";
         agreed = node;

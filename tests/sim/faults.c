@@ -80,6 +80,16 @@ static void end_odd(struct sim *sim, struct entry *entry)
     redis_end_odd(sim->nodes[entry->a].redis);
 }
 
+static void end_dns(struct sim *sim, struct entry *entry)
+{
+    struct host *host = sim->nodes[entry->a].host;
+
+    if (entry->round != sim->fault_round)
+        return;
+    world_note(sim, "%s can look names up again", host->machine->name);
+    host->dns = DNS_FINE;
+}
+
 static void end_disk(struct sim *sim, struct entry *entry)
 {
     struct host *host = sim->nodes[entry->a].host;
@@ -343,6 +353,32 @@ static void fault_disk(struct sim *sim, struct rng *rng)
     later(sim, ms, end_disk, host->machine->id, 0);
 }
 
+static void fault_dns(struct sim *sim, struct rng *rng)
+{
+    static const char *const how[] = {"", "fails", "is slow", "hangs"};
+    struct host *host = pick_host(sim, rng);
+    int64_t ms = rng_between(rng, 500, 20000);
+
+    host->dns = 1 + rng_below(rng, 3);
+    host->dns_ms = rng_between(rng, 20, host->dns == DNS_HANGS ? 8000 : 1900);
+    world_note(sim, "the name server of %s %s", host->machine->name, how[host->dns]);
+    later(sim, ms, end_dns, host->machine->id, 0);
+}
+
+static void fault_move(struct sim *sim, struct rng *rng)
+{
+    int node = rng_chance(rng, 1, 4) ? pick_host(sim, rng)->machine->id
+                                     : pick_redis(sim, rng)->machine->id;
+    int64_t down_ms = rng_between(rng, 1, rng_chance(rng, 1, 2) ? 500 : 15000);
+    int64_t dns_ms = rng_between(rng, 0, 4000);
+
+    if (!sim->nodes[node].up)
+        return; /* somebody else will start it */
+    world_note(sim, "move %s", sim->nodes[node].name);
+    names_move(sim, &sim->nodes[node], dns_ms);
+    later(sim, down_ms, end_down, node, 0);
+}
+
 /* ------------------------------------------------------------- administrators ---- */
 
 static void fault_manual(struct sim *sim, struct rng *rng)
@@ -434,6 +470,8 @@ static fault_begin *const fault_begins[FAULT_N] = {
     [FAULT_RESET] = fault_reset,
     [FAULT_SET] = fault_set,
     [FAULT_QUERY] = fault_query,
+    [FAULT_DNS] = fault_dns,
+    [FAULT_MOVE] = fault_move,
 };
 
 static int64_t fault_pause(struct sim *sim, enum fault_kind kind)
@@ -492,6 +530,7 @@ void faults_heal(struct sim *sim, node_set set)
         } else {
             machine->host->disk_full = false;
             machine->host->disk_slow_ms = 0;
+            machine->host->dns = DNS_FINE;
             host_start(machine->host);
         }
         machine->off = false;

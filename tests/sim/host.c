@@ -153,18 +153,6 @@ static void host_log(struct host *host, const struct core_action *action)
     world_tell(host->sim, host->machine->id, SIM_LINE_LOG, text);
 }
 
-static void host_resolved(struct sim *sim, struct entry *entry)
-{
-    struct host *host = entry->ptr;
-    const char *name = buf_text(&entry->bytes);
-    const struct machine *found = world_node_named(sim, name);
-    struct core_event event = {.type = CORE_EV_RESOLVED};
-
-    event.resolved.host = name;
-    event.resolved.ip = found != NULL ? found->ip : NULL;
-    host_step(host, &event);
-}
-
 static void host_perform(struct host *host, const struct core_action *action)
 {
     struct sim *sim = host->sim;
@@ -180,12 +168,9 @@ static void host_perform(struct host *host, const struct core_action *action)
     case CORE_AC_SEND:
         host_send(host, action);
         return;
-    case CORE_AC_RESOLVE: {
-        struct entry *entry = world_at(sim, sim->now + 3, id, host_resolved);
-        entry->ptr = host;
-        buf_puts(&entry->bytes, action->resolve.host);
+    case CORE_AC_RESOLVE:
+        names_resolve(host, action->resolve.host);
         return;
-    }
     case CORE_AC_PERSIST:
         host_persist(host);
         return;

@@ -273,6 +273,18 @@ void net_process_gone(struct sim *sim, int node)
     }
 }
 
+void net_leave(struct sim *sim, int node)
+{
+    struct conn *conn;
+
+    DL_FOREACH(sim->conn_list, conn)
+    {
+        for (int end = 0; end < 2; end++)
+            if (conn->node[end] == node)
+                conn->node[end] = -1;
+    }
+}
+
 /* -------------------------------------------------------------- connecting ------- */
 
 static void net_syn(struct sim *sim, struct entry *entry)
@@ -311,7 +323,7 @@ struct slot_id net_connect(struct sim *sim, int from, const char *ip, int port,
                            void *end)
 {
     struct conn *conn = mem_zalloc(sizeof(*conn));
-    int to = world_node_at(sim, ip, port);
+    int to = names_now_at(sim, ip, port);
 
     conn->id = slots_add(&sim->conns, conn);
     DL_APPEND(sim->conn_list, conn);

@@ -40,15 +40,26 @@ static int n_sentinels_in(const struct sim *sim, node_set set)
     return n;
 }
 
+/* One that was known by numbers only, and has left that address: nobody can tell where
+ * it is now, it is found again as somebody else. */
+static bool is_ghost(const struct sim *sim, const struct node *node)
+{
+    return node->addr.host == NULL &&
+           names_now_at(sim, node->addr.ip, node->addr.port) < 0;
+}
+
 /* How many servers of |group| and sentinels must each sentinel of |set| know? After
  * SENTINEL RESET it cannot know of servers that follow nobody it knows. */
 static bool knows_enough(const struct sim *sim, node_set set, const struct master *m,
                          int group, bool quiet)
 {
     bool was_reset = !quiet && world_has_fault(sim, FAULT_RESET);
+    int n_replicas = 0;
 
+    for (const struct node *n = m->replicas; n != NULL; n = n->hh.next)
+        n_replicas += !is_ghost(sim, n);
     return (int)HASH_COUNT(m->voters) >= n_sentinels_in(sim, set) - 1 &&
-           (was_reset || (int)HASH_COUNT(m->replicas) >= n_servers_of(sim, group) - 1);
+           (was_reset || n_replicas >= n_servers_of(sim, group) - 1);
 }
 
 /* Does each sentinel of |set| know everybody, as usable? */
@@ -63,8 +74,9 @@ static bool everybody_is_known(const struct sim *sim, node_set set, bool quiet)
             if (master == NULL || !knows_enough(sim, set, master, g, quiet))
                 return false;
             for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
-                if (n->s_down || !n->link->cmd.up || n->role != ROLE_REPLICA ||
-                    !n->reported_link_up)
+                if (!is_ghost(sim, n) &&
+                    (n->s_down || !n->link->cmd.up || n->role != ROLE_REPLICA ||
+                     !n->reported_link_up))
                     return false;
         }
     }

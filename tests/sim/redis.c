@@ -147,6 +147,20 @@ void redis_refresh_all(struct sim *sim)
             redis_refresh(sim->nodes[i].redis);
 }
 
+void redis_follow_all(struct sim *sim)
+{
+    for (int i = 0; i < sim->n_nodes; i++) {
+        struct redis *redis = sim->nodes[i].redis;
+        if (redis == NULL || redis_is_master(redis))
+            continue;
+        int master = names_now_at(sim, redis->master_host, redis->master_port);
+        if (master == redis->master)
+            continue;
+        redis_link_set(redis, REPL_NONE);
+        redis->master = master;
+    }
+}
+
 static void redis_cron(struct sim *sim, struct entry *entry)
 {
     struct redis *redis = entry->ptr;
@@ -172,7 +186,7 @@ void redis_set_master(struct redis *redis, const char *host, int port)
     redis->repl_down_at = -1;
     snprintf(redis->master_host, sizeof(redis->master_host), "%s", host);
     redis->master_port = port;
-    redis->master = port != 0 ? world_node_at(redis->sim, host, port) : -1;
+    redis->master = port != 0 ? names_now_at(redis->sim, host, port) : -1;
     redis->repl_at = redis->sim->now;
     if (port == 0)
         redis->promoted_at = redis->sim->now;
@@ -187,7 +201,8 @@ void redis_slaveof(struct redis *redis, int master)
     if (master < 0)
         redis_set_master(redis, "", 0);
     else
-        redis_set_master(redis, sim->nodes[master].ip, sim->nodes[master].port);
+        redis_set_master(redis, names_of(sim, &sim->nodes[master]),
+                         sim->nodes[master].port);
 }
 
 bool redis_follows(const struct redis *redis, const struct redis *master)
@@ -234,7 +249,7 @@ void redis_start(struct redis *redis, bool empty)
     snprintf(redis->master_host, sizeof(redis->master_host), "%s", redis->saved_host);
     redis->master_port = redis->saved_port;
     redis->master = redis->saved_port != 0
-                        ? world_node_at(sim, redis->saved_host, redis->saved_port)
+                        ? names_now_at(sim, redis->saved_host, redis->saved_port)
                         : -1;
     if (redis_is_master(redis))
         redis->promoted_at = sim->now;
@@ -292,7 +307,7 @@ struct redis *redis_new(struct sim *sim, const char *name, int group, int master
     redis->promoted_at = -1;
     if (master >= 0) {
         snprintf(redis->saved_host, sizeof(redis->saved_host), "%s",
-                 sim->nodes[master].ip);
+                 names_of(sim, &sim->nodes[master]));
         redis->saved_port = sim->nodes[master].port;
     }
     snprintf(redis->password, sizeof(redis->password), "%s",

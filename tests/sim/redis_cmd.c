@@ -41,7 +41,10 @@ static void redis_info_replicas(const struct redis *redis, struct buf *out)
             if (pass == 1)
                 buf_printf(
                     out, "slave%d:ip=%s,port=%d,state=%s,offset=%" PRId64 ",lag=%d\r\n",
-                    index++, sim->nodes[i].ip, sim->nodes[i].port,
+                    index++,
+                    sim->names.announced ? names_of(sim, &sim->nodes[i])
+                                         : sim->nodes[i].ip,
+                    sim->nodes[i].port,
                     replica->repl == REPL_SYNC ? "wait_bgsave" : "online",
                     redis_offset(replica), replica->repl == REPL_UP ? 0 : 1);
         }

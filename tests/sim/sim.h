@@ -44,7 +44,9 @@ struct sim;
     X(FAULT_TWICE, "twice")         /* the same on two sentinels at once */            \
     X(FAULT_RESET, "reset")         /* SENTINEL RESET */                               \
     X(FAULT_SET, "set")             /* SENTINEL SET */                                 \
-    X(FAULT_QUERY, "query")         /* clients ask for all sorts of things */
+    X(FAULT_QUERY, "query")         /* clients ask for all sorts of things */          \
+    X(FAULT_DNS, "dns")             /* names are not looked up, or late */             \
+    X(FAULT_MOVE, "move")           /* a machine comes back with another address */
 
 enum fault_kind {
 #define FAULT_X(name, text) name,

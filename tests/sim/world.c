@@ -148,17 +148,17 @@ node_set world_all(const struct sim *sim)
     return sim->n_nodes < SIM_NODES_MAX ? NODE_BIT(sim->n_nodes) - 1 : ~(node_set)0;
 }
 
-int world_node_at(const struct sim *sim, const char *ip, int64_t port)
+int world_node_at(const struct sim *sim, const char *host, int64_t port)
 {
     /* Most addresses end in the number of the machine (redis.c, host.c). */
-    const char *dot = strrchr(ip, '.');
+    const char *dot = strrchr(host, '.');
     int guess = dot != NULL ? (int)strtol(dot + 1, NULL, 10) - 1 : -1;
 
     if (guess >= 0 && guess < sim->n_nodes && sim->nodes[guess].port == port &&
-        strcmp(sim->nodes[guess].ip, ip) == 0)
+        strcmp(sim->nodes[guess].ip, host) == 0)
         return guess;
     for (int i = 0; i < sim->n_nodes; i++)
-        if (sim->nodes[i].port == port && strcmp(sim->nodes[i].ip, ip) == 0)
+        if (sim->nodes[i].port == port && names_had(&sim->nodes[i], host))
             return i;
     return -1;
 }

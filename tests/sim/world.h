@@ -62,6 +62,8 @@ struct machine {
     int id;
     char name[8]; /* "r1", "s1" */
     char ip[16];
+    char dns_ip[16]; /* what the name server says while it has not heard; "": ip */
+    int n_moves;     /* addresses it had before */
     uint16_t port;
     bool up;              /* the process exists */
     bool off;             /* the machine has no power: packets vanish */
@@ -75,7 +77,8 @@ struct machine {
 
 bool world_has_fault(const struct sim *sim, enum fault_kind kind);
 node_set world_all(const struct sim *sim); /* every machine */
-int world_node_at(const struct sim *sim, const char *ip, int64_t port); /* or -1 */
+/* Whose name that is, or whose address it is or was; -1 nobody's. */
+int world_node_at(const struct sim *sim, const char *host, int64_t port);
 struct machine *world_node_named(struct sim *sim, const char *name);
 void world_freeze(struct sim *sim, int node);
 void world_thaw(struct sim *sim, int node);
@@ -123,6 +126,36 @@ void net_block(struct sim *sim, int from, int to, bool block); /* counted */
 void net_unblock_all(struct sim *sim);
 int64_t net_latency(struct sim *sim, int from, int to);
 void net_release(struct sim *sim);
+
+/* The machine has left its address: connections are black holes. */
+void net_leave(struct sim *sim, int node);
+
+/* ------------------------------------------------------- names (names.c) --------- */
+
+struct names {
+    struct rng rng;
+    bool used;      /* by configurations */
+    bool announced; /* by replicas to their masters */
+    bool shown;     /* by sentinels (announce-hostnames), where chance does not say */
+};
+
+/* Is |host| the name of |machine|, or an address that it has or had? */
+bool names_had(const struct machine *machine, const char *host);
+/* Whose name or present address that is; -1 nobody's. */
+int names_now_at(const struct sim *sim, const char *host, int64_t port);
+struct addr;
+int names_node_of(const struct sim *sim, const struct addr *addr); /* or -1 */
+/* How a configuration calls |machine|. */
+const char *names_of(const struct sim *sim, const struct machine *machine);
+/* Looks |name| up for |host|: CORE_EV_RESOLVED will follow. */
+void names_resolve(struct host *host, const char *name);
+/* The process dies, and will start at a new address; the name server hears of it
+ * |dns_ms| from now. */
+void names_move(struct sim *sim, struct machine *machine, int64_t dns_ms);
+/* Are names used in this run? */
+void names_draw(struct sim *sim);
+/* Lines about names for a sentinel's configuration. */
+void names_config(struct sim *sim, const struct machine *machine, struct buf *out);
 
 /* ------------------------------------------------ data servers (redis*.c) -------- */
 
@@ -186,6 +219,8 @@ void redis_crash(struct redis *redis);
 void redis_slaveof(struct redis *redis, int master);
 /* Judge all replication links again: paths or processes changed. */
 void redis_refresh_all(struct sim *sim);
+/* Addresses have changed: who follows whom? */
+void redis_follow_all(struct sim *sim);
 int64_t redis_offset(const struct redis *redis);
 bool redis_is_running(const struct redis *redis); /* up, on, not frozen */
 bool redis_is_master(const struct redis *redis);
@@ -286,6 +321,10 @@ struct host {
     bool disk_full;
     int64_t disk_slow_ms;
     struct disk_facts facts;
+
+    /* how look-ups fare */
+    enum { DNS_FINE, DNS_FAILS, DNS_SLOW, DNS_HANGS } dns;
+    int64_t dns_ms;
 
     /* scripts: exit statuses to come, "0" when used up; < 0: signal */
     int job_status[16];
@@ -404,6 +443,7 @@ struct sim {
     int16_t jitter;
     int16_t slow[SIM_NODES_MAX][SIM_NODES_MAX]; /* added */
 
+    struct names names;
     uint64_t faults; /* FAULT_BIT() */
     int64_t fault_mean_ms;
     int64_t faults_until;
