@@ -53,6 +53,7 @@ enum sline_kind {
     SLINE_DENY_SCRIPTS,
     SLINE_RESOLVE_HOSTNAMES,
     SLINE_ANNOUNCE_HOSTNAMES,
+    SLINE_VOTE_FOR_UNKNOWN,
     SLINE_MONITOR,
     SLINE_DECLARED, /* state file: the monitor line that was declared then */
     SLINE_REMOVED,  /* state file: the same, of a master that was removed since */

@@ -161,6 +161,8 @@ static void render_want_globals(struct wants *wants, const struct core *core)
                 false);
     wants_yesno(wants, SLINE_ANNOUNCE_HOSTNAMES, numbers[CORE_OPT_ANNOUNCE_HOSTNAMES],
                 false);
+    wants_yesno(wants, SLINE_VOTE_FOR_UNKNOWN, numbers[CORE_OPT_VOTE_FOR_UNKNOWN],
+                false);
     wants_int(wants, SLINE_CURRENT_EPOCH, (int64_t)core->current_epoch, -1);
     wants_text(wants, SLINE_ANNOUNCE_IP, core->announce_ip);
     wants_int(wants, SLINE_ANNOUNCE_PORT, numbers[CORE_OPT_ANNOUNCE_PORT], 0);
@@ -543,6 +545,8 @@ static uint64_t render_stamp(const struct core *core)
     }
     HASH_ITER(hh, core->peers, peer, peer_tmp)
     {
+        if (!peer->verified)
+            continue;
         const char *texts[] = {peer->run_id, addr_name(&peer->addr, true, name),
                                peer->addr.ip};
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -629,7 +633,7 @@ void conf_render(struct conf *conf, const struct core *core, struct buf *out)
     users_render(conf);
     render_want_globals(&globals, core);
     block_edit(&conf->doc, &conf->doc.globals, &globals);
-    block_append(&conf->doc, &conf->doc.globals, &globals, SLINE_ANNOUNCE_HOSTNAMES);
+    block_append(&conf->doc, &conf->doc.globals, &globals, SLINE_VOTE_FOR_UNKNOWN);
     render_masters(conf, core, is_valid);
     block_append(&conf->doc, &conf->doc.globals, &globals, SLINE_N);
     wants_release(&globals);

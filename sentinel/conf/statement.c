@@ -25,6 +25,7 @@ static const struct sline_rule sline_rules[] = {
     GLOBAL("deny-scripts-reconfig", DENY_SCRIPTS, YESNO, DENY_SCRIPTS),
     GLOBAL("resolve-hostnames", RESOLVE_HOSTNAMES, YESNO, RESOLVE_HOSTNAMES),
     GLOBAL("announce-hostnames", ANNOUNCE_HOSTNAMES, YESNO, ANNOUNCE_HOSTNAMES),
+    GLOBAL("vote-for-unknown", VOTE_FOR_UNKNOWN, YESNO, VOTE_FOR_UNKNOWN),
     GLOBAL("current-epoch", CURRENT_EPOCH, EPOCH, CURRENT_EPOCH),
     GLOBAL("announce-ip", ANNOUNCE_IP, TEXT, ANNOUNCE_IP),
     GLOBAL("announce-port", ANNOUNCE_PORT, NUMBER, ANNOUNCE_PORT),

@@ -115,15 +115,22 @@ static uint32_t check_master(const struct core *core, const struct master *maste
                                                            &master->current->addr)));
     for (v = master->voters; v != NULL; v = v->hh.next) {
         ASSERT(v->master == master);
+        ASSERT(v->peer->verified);
         ASSERT(slots_get(&core->voter_ids, v->id) == v);
     }
+    /* A stranger is no voter: it is not down, says nothing and has no vote. */
+    for (v = master->strangers; v != NULL; v = v->hh.next) {
+        ASSERT(v->master == master);
+        ASSERT(!v->peer->verified);
+        ASSERT(!v->s_down && !v->says_down && v->leader[0] == '\0');
+    }
     check_failover(core, master);
-    return HASH_COUNT(master->voters);
+    return HASH_COUNT(master->voters) + HASH_COUNT(master->strangers);
 }
 
 void core_check(const struct core *core)
 {
-    uint32_t n_jobs = 0, n_running = 0, n_voters = 0;
+    uint32_t n_jobs = 0, n_running = 0, n_voters = 0, n_strangers = 0;
     const struct job *job;
 
     heap_check(&core->timers);
@@ -141,10 +148,12 @@ void core_check(const struct core *core)
             n++;
         }
         n_voters -= n;
+        n_strangers += p->verified ? 0 : 1;
         ASSERT_CMP(n, ==, p->n_voters);
         ASSERT_CMP(n, >, 0);
         check_link(core, p->link);
     }
+    ASSERT_CMP(n_strangers, ==, core->n_strangers);
     ASSERT_CMP(n_voters, ==, 0); /* as many by master as by peer */
     DL_FOREACH(core->jobs, job)
     {

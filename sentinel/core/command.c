@@ -163,6 +163,27 @@ void command_ask(struct core *core, struct voter *voter, uint64_t epoch)
         voter->asked_epoch = epoch;
 }
 
+void command_myid(struct core *core, struct peer *peer)
+{
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(link_master(peer->link), "SENTINEL"), "myid",
+                 (char *)NULL);
+    command_send(core, peer->link, LINK_CMD, &bytes, 1, tag_pack(TAG_MYID, NULL));
+}
+
+void command_claim(struct core *core, struct voter *voter)
+{
+    const struct master *master = voter->master;
+    struct buf bytes = {0};
+
+    resp_command(&bytes, master_command(master, "SENTINEL"), "get-master-addr-by-name",
+                 master->name, (char *)NULL);
+    command_send(core, voter->peer->link, LINK_CMD, &bytes, 1,
+                 tag_pack(TAG_CLAIM, voter));
+    voter->claim.asked = true;
+}
+
 void command_slaveof(struct core *core, struct node *node, const struct addr *to)
 {
     const struct master *master = node->master;

@@ -16,7 +16,8 @@ struct core *core_new(uint64_t seed)
     for (int i = 0; i < RUN_ID_LEN; i++)
         core->myid[i] = hex[rng_below(&core->rng, 16)];
     core->id_is_new = true;
-    core->bad_hello_logged_at = CORE_NEVER;
+    core->bad_hello_logged_at = core->refused_vote_logged_at = CORE_NEVER;
+    core->twin_at = core->twin_told_at = CORE_NEVER;
     core->save_failed_at = CORE_NEVER;
     timer_init(&core->pulse_timer, TIMER_PULSE, NULL);
     timer_init(&core->persist_timer, TIMER_PERSIST, NULL);
@@ -64,6 +65,7 @@ static void start_peer(struct core *core, struct peer *peer, int64_t spread_ms)
     struct link *link = peer->link;
     struct voter *voter;
 
+    peer->known_at = peer->heard_at = core->now;
     link->ping_pending_at = link->pong_at = link->avail_at = core->now;
     link->redial_at = core->now + rng_between(&core->rng, 0, spread_ms);
     link->ask_due_at = link->redial_at;
@@ -171,6 +173,12 @@ static void on_reply(struct core *core, const struct core_event *event)
         struct voter *voter = command_voter(core, &tag);
         if (voter != NULL && voter->peer->link == link)
             vote_on_reply(core, voter, &tag, event->reply.value);
+    } else if (tag.kind == TAG_CLAIM) {
+        struct voter *voter = command_voter(core, &tag);
+        if (voter != NULL && voter->peer->link == link)
+            hello_on_claim(core, voter, event->reply.value);
+    } else if (tag.kind == TAG_MYID && link->peer != NULL) {
+        peer_on_myid(core, link->peer, event->reply.value); /* may be the end of it */
     } else if (link->node != NULL) {
         on_node_reply(core, link, &tag, event);
     }

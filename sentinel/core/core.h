@@ -67,6 +67,7 @@ enum core_option {
                                   * sentinel-pass is unset */
     CORE_OPT_TLS_REPLICATION,    /* 0 or 1: links use TLS, to peers always */
     CORE_OPT_TLS_VERIFY_HOSTNAME, /* 0 or 1: certificates must name the server */
+    CORE_OPT_VOTE_FOR_UNKNOWN,    /* 0 or 1: candidates need not be known sentinels */
     CORE_OPT_PORT,                /* the port hellos announce when announce-port is 0 */
     /* periods, SENTINEL DEBUG only; ms, > 0; never saved */
     CORE_OPT_INFO_PERIOD,

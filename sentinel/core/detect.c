@@ -95,9 +95,11 @@ void detect_voter(struct core *core, struct voter *voter)
     struct link *link = voter->peer->link;
     int64_t at;
 
-    if (!core->started || core->tilt)
+    if (!core->started || core->tilt || !voter->peer->verified)
         return;
-    at = link_down_at(link, voter->master->down_after_ms);
+    at = min_i64(
+        link_down_at(link, voter->master->down_after_ms),
+        time_after(voter->peer->absent_since, voter->master->down_after_ms + 1));
     if (core->now >= at && !voter->s_down) {
         emit_voter(core, LOG_LVL_WARNING, "+sdown", voter, NULL);
         voter->s_down = true;
@@ -141,7 +143,7 @@ void detect_lost(struct core *core, struct link *link)
     }
     DL_FOREACH(link->peer->voters, voter)
     {
-        if (!voter->s_down)
+        if (!voter->s_down && voter->peer->verified)
             timer_arm_by(core, &voter->down_timer,
                          link_down_at(link, voter->master->down_after_ms));
     }

@@ -8,6 +8,12 @@
 #define HELLO_TEXT_MAX 1024
 #define HELLO_BATCHES 20
 #define BAD_HELLO_LOG_MS 10000
+#define OWN_PLACES                                                                     \
+    (sizeof(((struct core *)NULL)->own_place) /                                        \
+     sizeof(((struct core *)NULL)->own_place[0]))
+/* A peer that answers where it was, but says hello from elsewhere only, has moved after
+ * so many publish periods. */
+#define MOVED_PERIODS 3
 
 struct hello {
     char ip[ADDR_HOST_MAX + 1];
@@ -100,10 +106,8 @@ static const char *hello_parse(struct hello *hello, const char *text, size_t len
     return NULL;
 }
 
-static void hello_refuse(struct core *core, const char *text, size_t len,
-                         const char *why)
+static void hello_log(struct core *core, const char *text, size_t len, const char *why)
 {
-    core->n_bad_hellos++;
     if (core->bad_hello_logged_at != CORE_NEVER &&
         core->now - core->bad_hello_logged_at < BAD_HELLO_LOG_MS)
         return;
@@ -116,57 +120,187 @@ static void hello_refuse(struct core *core, const char *text, size_t len,
     emit_log(core, LOG_LVL_WARNING, "Ignored a hello message (%s): '%s'", why, shown);
 }
 
-/* The sender is not known at this address: learn it (behaviour.md 5.3 step 3). */
-static struct voter *hello_learn_peer(struct core *core, struct master *master,
-                                      const struct hello *hello,
-                                      const struct addr *addr)
+/* One that is not well-formed, or speaks of what cannot be. */
+static void hello_refuse(struct core *core, const char *text, size_t len,
+                         const char *why)
 {
-    struct voter *voter = voter_find(master, hello->run_id);
+    core->n_bad_hellos++;
+    hello_log(core, text, len, why);
+}
+
+/* A hello that what we see ourselves gives the lie to. It changes nothing. */
+static void hello_contradict(struct core *core, const struct hello *hello,
+                             const char *why)
+{
+    char text[HELLO_TEXT_MAX];
+
+    core->n_contradicted++;
+    snprintf(text, sizeof(text), "%s at %s:%" PRId64 " about %.60s", hello->run_id,
+             hello->ip, hello->port, hello->master);
+    hello_log(core, text, strlen(text), why);
+}
+
+/* ------------------------------------------------------------- who and where ----- */
+
+/* One run id, two addresses: somebody copied a configuration file with its myid, or
+ * lies. Votes are asked of the one that answers at the address we know, and count once.
+ */
+static void hello_tell_twins(struct core *core, struct master *master,
+                             const char *run_id, const char *here, const char *there,
+                             int64_t *told_at)
+{
+    if (*told_at != CORE_NEVER && core->now - *told_at < BAD_HELLO_LOG_MS)
+        return;
+    *told_at = core->now;
+    emit_plain(core, LOG_LVL_WARNING, "+duplicate-myid", master, "%s %s %s", run_id,
+               here, there);
+}
+
+/* "host:port", from the first two fields of a hello. */
+static bool hello_is_own_place(const struct core *core, const char *place)
+{
+    for (uint32_t i = 0; i < core->n_own_places && i < OWN_PLACES; i++)
+        if (strcmp(core->own_place[i], place) == 0)
+            return true;
+    return false;
+}
+
+/* A hello with our own run id: ours coming back, or that of a twin. */
+static void hello_on_own_id(struct core *core, const struct hello *hello,
+                            const char *text, size_t len, bool from_pubsub)
+{
+    char place[ADDR_NAME_CAP];
+
+    snprintf(place, sizeof(place), "%s:%" PRId64, hello->ip, hello->port);
+    bool is_own = hello_is_own_place(core, place);
+    if (is_own && from_pubsub)
+        return;
+    if (!from_pubsub)
+        hello_refuse(core, text, len, "it carries our own run id");
+    if (is_own || core->n_own_places == 0)
+        return;
+    core->twin_at = core->now;
+    snprintf(core->twin, sizeof(core->twin), "%s", place);
+    hello_tell_twins(core, NULL, core->myid,
+                     core->own_place[(core->n_own_places - 1) % OWN_PLACES], place,
+                     &core->twin_told_at);
+}
+
+/* A verified peer that answers where we know it is said to be at |addr|. It has moved
+ * if nothing else has been heard for a while, and is left alone until then. */
+static bool hello_has_moved(struct core *core, struct master *master, struct peer *peer,
+                            const struct addr *addr)
+{
+    int64_t patience = MOVED_PERIODS * core_number(core, CORE_OPT_PUBLISH_PERIOD);
+    char here[ADDR_NAME_CAP], there[ADDR_NAME_CAP];
+
+    if (peer->rival_at == CORE_NEVER || !addr_equal(&peer->rival, addr)) {
+        addr_copy(&peer->rival, addr);
+        peer->rival_since = core->now;
+    }
+    peer->rival_at = core->now;
+    bool is_quiet = core->now - peer->heard_at > patience;
+    if (is_quiet)
+        return core->now - peer->rival_since > patience;
+    if (core->now > peer->rival_since)
+        hello_tell_twins(core, master, peer->run_id,
+                         addr_name(&peer->addr, false, here),
+                         addr_name(addr, false, there), &peer->rival_told_at);
+    return false;
+}
+
+static void hello_move_peer(struct core *core, struct master *master, struct peer *peer,
+                            const struct hello *hello, const struct addr *addr)
+{
+    struct voter *voter = voter_find(master, peer->run_id);
 
     if (voter != NULL) {
-        struct peer *peer = voter->peer;
         emit_master(core, LOG_LVL_NOTICE, "+sentinel-address-switch", master,
                     "ip %s port %" PRId64 " for %s", hello->ip, hello->port,
                     hello->run_id);
-        peer_change_address(core, peer, addr);
         if (peer->n_voters > 1)
             emit_voter(core, LOG_LVL_NOTICE, "+sentinel-address-update", voter,
                        "%u additional matching instances", peer->n_voters - 1);
         durable_touch(core, master);
-        return voter;
     }
-    struct voter *other = voter_at(master, addr);
-    if (other != NULL) {
-        emit_voter(core, LOG_LVL_NOTICE, "+sentinel-invalid-addr", other, NULL);
-        struct peer *old = other->peer;
-        while (old->voters != NULL && old->voters->next != NULL)
-            voter_free(core, old->voters);
-        voter_free(core, old->voters); /* the last one takes the peer along */
-    }
-    voter = peer_add_voter(core, master, hello->run_id, addr);
-    emit_voter(core, LOG_LVL_NOTICE, "+sentinel", voter, NULL);
-    durable_touch(core, master);
-    return voter;
+    peer_change_address(core, peer, addr);
 }
+
+/* May the sender of |hello| be at |addr|? */
+static bool hello_place_ok(struct core *core, struct master *master,
+                           const struct hello *hello, const struct addr *addr)
+{
+    struct peer *peer = peer_find(core, hello->run_id);
+    const struct peer *holder = peer_at(core, addr, hello->run_id);
+    char place[ADDR_NAME_CAP];
+
+    snprintf(place, sizeof(place), "%s:%" PRId64, hello->ip, hello->port);
+    if (hello_is_own_place(core, place)) {
+        hello_contradict(core, hello, "that is our own address");
+        return false;
+    }
+    if (holder != NULL && peer_answers(core, holder)) {
+        hello_contradict(core, hello, "another sentinel answers at that address");
+        return false;
+    }
+    if (peer != NULL && peer->verified && !addr_equal(&peer->addr, addr) &&
+        peer_answers(core, peer) && !hello_has_moved(core, master, peer, addr)) {
+        hello_contradict(core, hello, "that sentinel answers at another address");
+        return false;
+    }
+    return true;
+}
+
+/* The sender is not known at this address. NULL if its hello does not count (yet). */
+static struct voter *hello_learn_peer(struct core *core, struct master *master,
+                                      const struct hello *hello, const char *text,
+                                      size_t len, const struct addr *addr)
+{
+    if (!hello_place_ok(core, master, hello, addr))
+        return NULL;
+    struct peer *peer = peer_find(core, hello->run_id);
+    if (peer != NULL && !addr_equal(&peer->addr, addr))
+        hello_move_peer(core, master, peer, hello, addr);
+    struct voter *voter = voter_find(master, hello->run_id);
+    if (voter != NULL)
+        return voter;
+    voter = voter_find_stranger(master, hello->run_id);
+    if (voter == NULL) {
+        bool verified =
+            (peer != NULL && peer->verified) || master_remembers(master, hello->run_id);
+        voter = peer_add_voter(core, master, hello->run_id, addr, verified);
+        if (verified) {
+            emit_voter(core, LOG_LVL_NOTICE, "+sentinel", voter, NULL);
+            durable_touch(core, master);
+            return voter;
+        }
+    }
+    voter->peer->heard_at = core->now;
+    mem_free(voter->unread);
+    voter->unread = mem_strndup(text, len);
+    return NULL;
+}
+
+/* --------------------------------------------------------- the master's address -- */
 
 /* A newer configuration of the master: adopt it (behaviour.md 5.3 step 5). */
 static void hello_adopt_config(struct core *core, struct master *master,
-                               struct voter *voter, const struct hello *hello,
+                               struct voter *voter, const struct claim *claim,
                                const struct link *from)
 {
     struct addr addr = {0};
 
-    if (resolve_compare(core, &master->current->addr, hello->host,
-                        hello->master_port) == SAME_YES) {
-        master->config_epoch = hello->config_epoch;
+    if (resolve_compare(core, &master->current->addr, claim->host, claim->port) ==
+        SAME_YES) {
+        master->config_epoch = claim->config_epoch;
         durable_touch_config(core, master);
-        return;
+        return; /* somebody else was quicker to tell */
     }
     /* Not a name without an address: while it has none, the old one serves better. */
-    if (resolve_addr(core, &addr, hello->host, hello->master_port) != 0 ||
-        addr.port == 0 || addr.ip[0] == '\0') {
+    if (resolve_addr(core, &addr, claim->host, claim->port) != 0 || addr.port == 0 ||
+        addr.ip[0] == '\0') {
         addr_release(&addr);
-        hello_refuse(core, hello->host, strlen(hello->host),
+        hello_refuse(core, claim->host, strlen(claim->host),
                      "the new master's address cannot be used");
         return;
     }
@@ -177,13 +311,13 @@ static void hello_adopt_config(struct core *core, struct master *master,
     emit_voter(core, LOG_LVL_WARNING, "+config-update-from", voter, NULL);
     emit_plain(core, LOG_LVL_WARNING, "+switch-master", master, "%s %s %u %s %" PRId64,
                master->name, core_host(core, &master->current->addr),
-               master->current->addr.port, hello->host, hello->master_port);
+               master->current->addr.port, claim->host, claim->port);
     struct addr old = {0};
     addr_copy(&old, &master->current->addr);
     struct node *node = node_find(master, &addr);
     if (node == NULL)
         node = node_add_replica(core, master, &addr);
-    master->config_epoch = hello->config_epoch;
+    master->config_epoch = claim->config_epoch;
     master_switch(core, master, node);
     jobs_reconfig(core, master, "observer", &old, &master->current->addr);
     addr_release(&old);
@@ -264,29 +398,139 @@ static void hello_note_form(struct core *core, struct master *master,
         master_set_alias(core, master, hello->host);
 }
 
+/*
+ * We see a healthy master ourselves, and nothing that speaks for the new one: neither
+ * does it say that it is a master, nor does anybody follow it. Only asked when the
+ * sender cannot be asked itself: what it tells may be true all the same, and is
+ * believed as soon as our own master looks less healthy.
+ */
+static bool hello_is_contradicted(struct core *core, struct master *master,
+                                  const struct claim *claim)
+{
+    struct node *claimed = NULL;
+
+    if (!master_looks_sane(core, master))
+        return false;
+    for (struct node *n = master->replicas; n != NULL; n = n->hh.next) {
+        if (n->s_down)
+            continue;
+        if (addr_is(&n->addr, claim->host, claim->port))
+            claimed = n;
+        if (n->role == ROLE_REPLICA && n->reported_host != NULL &&
+            n->reported_port == claim->port &&
+            strcasecmp(n->reported_host, claim->host) == 0)
+            return false;
+    }
+    if (claimed != NULL && claimed->role == ROLE_MASTER)
+        return false;
+    if (claimed != NULL)
+        node_info_soon(core, claimed, 0); /* for the next hello */
+    return true;
+}
+
+static void claim_contradict(struct core *core, const struct voter *voter,
+                             const char *why)
+{
+    const struct claim *claim = &voter->claim;
+    char text[HELLO_TEXT_MAX];
+
+    core->n_contradicted++;
+    snprintf(text, sizeof(text), "%.60s at %s:%" PRId64 " by %s", voter->master->name,
+             claim->host, claim->port, voter->peer->run_id);
+    hello_log(core, text, strlen(text), why);
+}
+
+/* A hello names another master. The one who says so is asked over our own connection,
+ * whose other end we know; only if that cannot be done, what we see decides. */
+static void hello_on_news(struct core *core, struct voter *voter,
+                          const struct hello *hello, const struct link *from)
+{
+    struct claim *claim = &voter->claim;
+
+    claim->config_epoch = hello->config_epoch;
+    memcpy(claim->host, hello->host, sizeof(claim->host));
+    claim->port = hello->master_port;
+    if (claim->asked)
+        return;
+    if (peer_answers(core, voter->peer) && link_is_open(voter->peer->link))
+        command_claim(core, voter);
+    else if (hello_is_contradicted(core, voter->master, claim))
+        claim_contradict(core, voter, "the master we know is well");
+    else
+        hello_adopt_config(core, voter->master, voter, claim, from);
+}
+
+void hello_on_claim(struct core *core, struct voter *voter,
+                    const struct resp_value *value)
+{
+    struct claim *claim = &voter->claim;
+    const struct resp_value *item = value->items;
+    char port[24];
+
+    claim->asked = false;
+    if (claim->host[0] == '\0' || claim->config_epoch <= voter->master->config_epoch)
+        return;
+    snprintf(port, sizeof(port), "%" PRId64, claim->port);
+    bool agrees = value->type == RESP_ARRAY && value->n_items == 2 &&
+                  item[0].type == RESP_BULK && item[1].type == RESP_BULK &&
+                  strcasecmp(item[0].str, claim->host) == 0 &&
+                  strcmp(item[1].str, port) == 0;
+    if (value->type == RESP_ERROR) /* we may not ask */
+        agrees = !hello_is_contradicted(core, voter->master, claim);
+    if (!agrees)
+        claim_contradict(core, voter, "the sentinel that should say so does not");
+    else
+        hello_adopt_config(core, voter->master, voter, claim,
+                           voter->master->current->link);
+}
+
+/* Epochs and the master's address, as a verified peer tells them. */
+static void hello_apply(struct core *core, struct voter *voter,
+                        const struct hello *hello, const struct link *from)
+{
+    struct master *master = voter->master;
+    uint64_t epoch = max_u64(hello->epoch, hello->config_epoch);
+
+    voter->hello_at = voter->peer->heard_at = core->now;
+    /* No configuration is newer than our epoch: a failover of ours would be older. */
+    if (epoch > core->current_epoch)
+        vote_raise_epoch(core, master, epoch);
+    if (hello->config_epoch > master->config_epoch &&
+        resolve_compare(core, &master->current->addr, hello->host,
+                        hello->master_port) == SAME_YES) {
+        master->config_epoch = hello->config_epoch;
+        durable_touch_config(core, master);
+    } else if (hello->config_epoch > master->config_epoch) {
+        hello_on_news(core, voter, hello, from);
+    } else if (hello_wins_tie(core, master, hello)) {
+        struct claim claim = {.config_epoch = hello->config_epoch,
+                              .port = hello->master_port};
+        memcpy(claim.host, hello->host, sizeof(claim.host));
+        hello_adopt_config(core, master, voter, &claim, from);
+    }
+    hello_note_form(core, master, voter, hello);
+}
+
 void hello_on_text(struct core *core, const char *text, size_t len,
                    const struct link *sub)
 {
     struct hello hello;
     struct addr addr = {0};
 
-    if (sub != NULL) {
-        for (size_t i = 0; i + RUN_ID_LEN <= len; i++)
-            if (memcmp(text + i, core->myid, RUN_ID_LEN) == 0)
-                return; /* our own, coming back */
-    }
     const char *wrong = hello_parse(&hello, text, len);
+    if (wrong != NULL && sub != NULL && strstr(text, core->myid) != NULL)
+        return; /* our own, about a master whose name has a comma in it */
     if (wrong != NULL) {
         hello_refuse(core, text, len, wrong);
+        return;
+    }
+    if (strcmp(hello.run_id, core->myid) == 0) {
+        hello_on_own_id(core, &hello, text, len, sub != NULL);
         return;
     }
     struct master *master = core_master_by_name(core, hello.master);
     if (master == NULL) {
         emit_note(core, "hello about '%s', which is not monitored here", hello.master);
-        return;
-    }
-    if (strcmp(hello.run_id, core->myid) == 0) {
-        hello_refuse(core, text, len, "it carries our own run id");
         return;
     }
     if (hello.epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX ||
@@ -303,28 +547,27 @@ void hello_on_text(struct core *core, const char *text, size_t len,
     const struct link *from = sub != NULL ? sub : master->current->link;
     if (voter == NULL ||
         resolve_compare(core, &voter->peer->addr, hello.ip, hello.port) != SAME_YES) {
+        voter = NULL;
         if (resolve_addr(core, &addr, hello.ip, hello.port) != 0 || addr.port == 0 ||
-            addr.ip[0] == '\0') {
-            addr_release(&addr);
+            addr.ip[0] == '\0')
             hello_refuse(core, text, len, "the sender's address cannot be used");
-            return;
-        }
-        if (!scope_accepts(core, from, &addr, "a sentinel")) {
-            addr_release(&addr);
-            return;
-        }
-        voter = hello_learn_peer(core, master, &hello, &addr);
+        else if (scope_accepts(core, from, &addr, "a sentinel"))
+            voter = hello_learn_peer(core, master, &hello, text, len, &addr);
         addr_release(&addr);
     }
-    voter->hello_at = core->now;
-    /* No configuration is newer than our epoch: a failover of ours would be older. */
-    uint64_t epoch = max_u64(hello.epoch, hello.config_epoch);
-    if (epoch > core->current_epoch)
-        vote_raise_epoch(core, master, epoch);
-    if (hello.config_epoch > master->config_epoch ||
-        hello_wins_tie(core, master, &hello))
-        hello_adopt_config(core, master, voter, &hello, from);
-    hello_note_form(core, master, voter, &hello);
+    if (voter != NULL)
+        hello_apply(core, voter, &hello, from);
+}
+
+/* So that a hello of ours is recognised when it comes back. */
+static void hello_note_own_place(struct core *core, const char *host, int64_t port)
+{
+    char place[ADDR_NAME_CAP];
+
+    snprintf(place, sizeof(place), "%s:%" PRId64, host, port);
+    if (!hello_is_own_place(core, place))
+        snprintf(core->own_place[core->n_own_places++ % OWN_PLACES], sizeof(place),
+                 "%s", place);
 }
 
 void hello_publish(struct core *core, struct master *master, struct link *link,
@@ -335,12 +578,14 @@ void hello_publish(struct core *core, struct master *master, struct link *link,
     const char *own = scope_own_host(core, link), *host = core_host(core, addr);
     int64_t port = core_number(core, CORE_OPT_ANNOUNCE_PORT);
 
-    if (!link_is_open(link) || own[0] == '\0' || !durable_hello_allowed(master))
+    if (!link_is_open(link) || own[0] == '\0' || !durable_hello_allowed(master) ||
+        (link->peer != NULL && !peer_is_itself(link->peer)))
         return;
     scope_check_told(core, link, own, "This sentinel");
     scope_check_told(core, link, host, master->name);
     if (port == 0)
         port = core_number(core, CORE_OPT_PORT);
+    hello_note_own_place(core, own, port);
     snprintf(payload, sizeof(payload),
              "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%u,%" PRIu64, own, port, core->myid,
              core->disk_epoch, master->name, host, addr->port, master->config_epoch);
@@ -371,8 +616,12 @@ void hello_on_peer_timer(struct core *core, struct peer *peer)
     uint32_t n_batches =
         peer->n_voters < HELLO_BATCHES ? peer->n_voters : HELLO_BATCHES;
 
-    if (n_batches == 0 || !peer->link->cmd.up)
-        return; /* armed again when the link is up */
+    if (!peer->verified) {
+        peer_on_stranger_timer(core, peer);
+        return;
+    }
+    if (n_batches == 0 || !peer_is_itself(peer))
+        return; /* armed again when it has told who it is */
     uint32_t n = (peer->n_voters + n_batches - 1) / n_batches;
     for (uint32_t i = 0; i < n; i++) {
         if (peer->hello_next == NULL)

@@ -100,6 +100,8 @@ enum tag_kind {
     TAG_VOTE,  /* with one */
     TAG_SUBSCRIBE,
     TAG_SLAVEOF, /* the six replies of a reconfiguration */
+    TAG_MYID,    /* who a peer is */
+    TAG_CLAIM,   /* whom a peer takes for the master */
 };
 struct tag {
     enum tag_kind kind;
@@ -117,6 +119,9 @@ void command_publish(struct core *core, struct link *link, const struct master *
                      const char *payload, bool to_node);
 /* Asks |voter| whether the master is down; |epoch| 0: no vote wanted. */
 void command_ask(struct core *core, struct voter *voter, uint64_t epoch);
+/* Asks a peer for its run id, and the peer of |voter| for the master's address. */
+void command_myid(struct core *core, struct peer *peer);
+void command_claim(struct core *core, struct voter *voter);
 /* The reconfiguration transaction (behaviour.md 8.6); |to| NULL: SLAVEOF NO ONE. An
  * INFO follows at once, so that the effect is known after one round trip. */
 void command_slaveof(struct core *core, struct node *node, const struct addr *to);
@@ -257,6 +262,9 @@ void hello_publish(struct core *core, struct master *master, struct link *link,
 /* To every server and peer of |master| at once. */
 void hello_publish_all(struct core *core, struct master *master);
 void hello_on_peer_timer(struct core *core, struct peer *peer);
+/* The sender of a hello was asked whether it is true. */
+void hello_on_claim(struct core *core, struct voter *voter,
+                    const struct resp_value *value);
 
 /* ---- scope.c ---- */
 /* May |addr|, which |what| is said to have by whoever is behind |from|, be used? Logs
@@ -275,14 +283,35 @@ void scope_release(struct core *core);
 
 /* ---- peer.c ---- */
 struct peer *peer_find(const struct core *core, const char *run_id);
-/* Makes the process |run_id| at |addr| a voter of |master|. */
+/* Makes the process |run_id| at |addr| a voter of |master|; |verified| if it is known
+ * to be real. Else it is a stranger until it has answered for itself. */
 struct voter *peer_add_voter(struct core *core, struct master *master,
-                             const char *run_id, const struct addr *addr);
+                             const char *run_id, const struct addr *addr,
+                             bool verified);
 void voter_free(struct core *core, struct voter *voter);
+/* The verified one of that run id; NULL. */
 struct voter *voter_find(const struct master *master, const char *run_id);
-struct voter *voter_at(const struct master *master, const struct addr *addr);
+struct voter *voter_find_stranger(const struct master *master, const char *run_id);
 /* Everything it said about the master is void; late answers do not count. */
 void voter_forget_opinion(struct voter *voter);
+/* The verified peer at |addr| that is not |run_id|; NULL. */
+struct peer *peer_at(const struct core *core, const struct addr *addr,
+                     const char *run_id);
+void peer_forget(struct core *core, struct peer *peer); /* with all its voters */
+/* Has it told who it is, on the present connection? */
+bool peer_is_itself(const struct peer *peer);
+/* And does it answer now? */
+bool peer_answers(const struct core *core, const struct peer *peer);
+void peer_on_myid(struct core *core, struct peer *peer, const struct resp_value *value);
+/* A stranger has not been heard of for too long. */
+void peer_on_stranger_timer(struct core *core, struct peer *peer);
+/* The voters that a majority of ours is a majority of: the known ones, and strangers
+ * that may be real. */
+uint32_t master_possible_voters(const struct core *core, const struct master *master);
+/* RESET forgets |voter|; it is believed when it is heard again. */
+void master_remember(struct master *master, const struct voter *voter);
+bool master_remembers(const struct master *master, const char *run_id);
+void master_forget_former(struct master *master, const char *run_id);
 void peer_change_address(struct core *core, struct peer *peer, const struct addr *addr);
 void peer_on_up(struct core *core, struct peer *peer);
 void peer_on_down(struct core *core, struct peer *peer, bool refused);

@@ -421,6 +421,8 @@ void link_on_down(struct core *core, struct link *link, enum link_chan which,
             node_on_down(core, link->node);
         else
             peer_on_down(core, link->peer, refused);
+        if (link->peer != NULL)
+            link->peer->refused = refused && strstr(reason, "refused") != NULL;
         detect_link(core, link);
     }
     link_rearm(core, link);

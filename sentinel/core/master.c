@@ -5,6 +5,8 @@
 
 /* INFO of a master that looks sane is younger than this many INFO periods. */
 #define SANE_INFO_PERIODS 2
+/* Sentinels forgotten by RESET that are still known to be real. */
+#define FORMER_MAX 64
 
 struct master *core_master_by_name(const struct core *core, const char *name)
 {
@@ -67,6 +69,31 @@ struct master *master_new(struct core *core, const char *name, const struct addr
     return master;
 }
 
+void master_forget_former(struct master *master, const char *run_id)
+{
+    for (size_t i = 0; i < master->n_former; i++)
+        if (strcmp(master->former[i], run_id) == 0)
+            memcpy(master->former[i], master->former[--master->n_former], RUN_ID_CAP);
+}
+
+bool master_remembers(const struct master *master, const char *run_id)
+{
+    for (size_t i = 0; i < master->n_former; i++)
+        if (strcmp(master->former[i], run_id) == 0)
+            return true;
+    return false;
+}
+
+void master_remember(struct master *master, const struct voter *voter)
+{
+    master_forget_former(master, voter->peer->run_id);
+    if (master->n_former == FORMER_MAX)
+        memmove(master->former, master->former + 1, --master->n_former * RUN_ID_CAP);
+    master->former =
+        mem_resize(master->former, master->n_former + 1, sizeof(*master->former));
+    memcpy(master->former[master->n_former++], voter->peer->run_id, RUN_ID_CAP);
+}
+
 static void master_drop_children(struct core *core, struct master *master)
 {
     struct node *node, *next_node;
@@ -78,6 +105,8 @@ static void master_drop_children(struct core *core, struct master *master)
         node_free(core, node);
     }
     HASH_ITER(hh, master->voters, voter, next_voter)
+    voter_free(core, voter);
+    HASH_ITER(hh, master->strangers, voter, next_voter)
     voter_free(core, voter);
 }
 
@@ -101,6 +130,7 @@ void master_free(struct core *core, struct master *master)
     mem_free(master->reconfig_script);
     mem_free(master->auth_pass);
     mem_free(master->auth_user);
+    mem_free(master->former);
     mem_free(master->name);
     mem_free(master);
 }
@@ -110,6 +140,8 @@ void master_reset(struct core *core, struct master *master)
     struct node *node = master->current;
 
     failover_reset(core, master);
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        master_remember(master, v);
     master_drop_children(core, master);
     master->o_down = false;
     master->leader[0] = '\0';

@@ -128,6 +128,7 @@ static void request_forget(struct core *core, const struct core_request *rq)
         } else {
             emit_voter(core, LOG_LVL_WARNING, "-sentinel", voter, "#on request");
             voter_free(core, voter);
+            master_forget_former(master, rq->text);
             durable_touch(core, master);
             detect_master(core, master);
         }

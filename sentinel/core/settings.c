@@ -303,7 +303,7 @@ int core_load_sentinel(struct core *core, const char *name, const char *host,
         return error_set(err, ERR_DUPLICATE, "Duplicate runid for sentinel.");
     int status = load_addr(core, &addr, host, port, err);
     if (status == 0 && strcmp(run_id, core->myid) != 0)
-        peer_add_voter(core, master, run_id, &addr);
+        peer_add_voter(core, master, run_id, &addr, true);
     addr_release(&addr);
     return status;
 }

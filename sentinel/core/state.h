@@ -128,16 +128,42 @@ struct node {
     UT_hash_handle hh;
 };
 
+/* Who answers at the address of a peer, on its present connection. */
+enum peer_ident {
+    IDENT_UNKNOWN, /* it has not said yet */
+    IDENT_SELF,    /* the run id we know it by */
+    IDENT_WORD,    /* a sentinel that does not tell its run id: its hello is believed */
+    IDENT_OTHER,   /* somebody else, or no sentinel */
+};
+
 /* Another sentinel process, once for the whole program. */
 struct peer {
     char run_id[RUN_ID_CAP];
     struct addr addr;
     struct link *link;
+    bool verified; /* reached at least once, by us or by the one who wrote our file: it
+                    * counts. Else its voters are in master->strangers */
+    bool refused;  /* the last connection was: nobody is there */
+    enum peer_ident ident;
+    int64_t known_at;  /* when it was first heard of */
+    int64_t heard_at;  /* last hello that gave the address we know */
+    struct addr rival; /* address that other hellos give although it answers at ours */
+    int64_t rival_since, rival_at; /* first and last of these; CORE_NEVER if none */
+    int64_t rival_told_at;         /* when we last said so */
+    int64_t absent_since; /* somebody else answers at its address; CORE_NEVER if not */
     struct voter *voters; /* utlist, one per master it monitors too */
     uint32_t n_voters;
     struct voter *hello_next; /* whose hello goes out next */
-    struct timer hello_timer;
-    UT_hash_handle hh; /* in core->peers, by run_id */
+    struct timer hello_timer; /* of a stranger: when it is given up */
+    UT_hash_handle hh;        /* in core->peers, by run_id */
+};
+
+/* A master's new address, as a hello told it, until its sender has confirmed it. */
+struct claim {
+    bool asked; /* the sender was asked and has not answered yet */
+    uint64_t config_epoch;
+    char host[ADDR_HOST_MAX + 1]; /* "": none */
+    int64_t port;
 };
 
 /* What one peer last said about one master. */
@@ -155,8 +181,11 @@ struct voter {
     uint64_t answered_epoch; /* election of ours that it has answered; 0 none */
     bool s_down;
     int64_t s_down_at;
-    int64_t hello_at; /* last hello from it about this master */
-    bool says_ip;     /* and that gave the master's address in numbers */
+    int64_t hello_at;   /* last hello from it about this master */
+    struct claim claim; /* what that said, while it is being confirmed */
+    char *unread;       /* of a stranger: its last hello, read once it is verified */
+    bool may_be_real;   /* of a stranger: counts in our majority for a moment */
+    bool says_ip;       /* and that gave the master's address in numbers */
     struct timer down_timer;
     struct voter *prev, *next; /* in peer->voters */
     UT_hash_handle hh;         /* in master->voters, by peer->run_id */
@@ -210,8 +239,11 @@ struct master {
     struct core *core;
     char *name;
     struct node *current;
-    struct node *replicas; /* uthash by name */
-    struct voter *voters;  /* uthash by run id */
+    struct node *replicas;      /* uthash by name */
+    struct voter *voters;       /* uthash by run id; of verified peers */
+    struct voter *strangers;    /* the same of peers that only a hello has told of */
+    char (*former)[RUN_ID_CAP]; /* verified ones that SENTINEL RESET made us forget */
+    size_t n_former;
     int64_t quorum, parallel_syncs;
     int64_t down_after_ms, failover_timeout_ms, reboot_down_after_ms;
     int tls; /* of links to its servers: 1, 0; -1: as tls-replication says */
@@ -326,6 +358,14 @@ struct core {
     uint64_t n_late_inputs; /* failover inputs for a stage already over */
     uint64_t n_bad_hellos;  /* hellos that were refused */
     int64_t bad_hello_logged_at;
+    uint64_t n_contradicted;  /* hellos that direct connections contradict */
+    uint64_t n_refused_votes; /* for candidates that are no known sentinels */
+    int64_t refused_vote_logged_at;
+    uint32_t n_strangers;             /* peers that are not verified */
+    char own_place[8][ADDR_NAME_CAP]; /* "host:port" as our hellos gave them */
+    uint32_t n_own_places;
+    char twin[ADDR_NAME_CAP]; /* where our own run id was announced from as well */
+    int64_t twin_at, twin_told_at;
     struct core_actions *actions; /* of the step under way */
 };
 
@@ -368,6 +408,11 @@ const char *failover_state_name(enum failover_state state);
 /* Sentinels that can be used for |master| and known ones, ourselves included. */
 uint32_t master_usable_voters(const struct master *master);
 uint32_t master_known_voters(const struct master *master);
+
+/* Is there news of another address for |peer| that is not a minute old? */
+bool peer_has_rival(const struct core *core, const struct peer *peer);
+/* The same about our own run id. */
+bool core_has_twin(const struct core *core);
 
 #define CORE_PULSE_MS 100
 

@@ -7,6 +7,8 @@
  */
 #include "sentinel/core/internal.h"
 
+#define REFUSED_VOTE_LOG_MS 10000
+
 bool vote_raise_epoch(struct core *core, struct master *master, uint64_t epoch)
 {
     if (epoch <= core->current_epoch)
@@ -59,6 +61,31 @@ bool vote_run_id_ok(const char *run_id)
     return strlen(run_id) == RUN_ID_LEN;
 }
 
+/* A vote for somebody whom we could not count as a voter would let anybody spend it:
+ * candidates are sentinels that we know of this very master. The vote is not spent; a
+ * candidate that is real is heard and reached within its election, and asks again. */
+static bool vote_may_go_to(const struct core *core, const struct master *master,
+                           const char *candidate)
+{
+    return core_number(core, CORE_OPT_VOTE_FOR_UNKNOWN) != 0 ||
+           strcmp(candidate, core->myid) == 0 ||
+           voter_find(master, candidate) != NULL || master_remembers(master, candidate);
+}
+
+static void vote_refuse(struct core *core, const struct master *master,
+                        const struct core_request *request, bool down)
+{
+    core->n_refused_votes++;
+    emit_answer_vote(core, request->client, down, NULL, 0);
+    if (core->refused_vote_logged_at != CORE_NEVER &&
+        core->now - core->refused_vote_logged_at < REFUSED_VOTE_LOG_MS)
+        return;
+    core->refused_vote_logged_at = core->now;
+    emit_log(core, LOG_LVL_WARNING,
+             "Refused a vote for master %s: %s is not a known sentinel (yet)",
+             master->name, request->text);
+}
+
 void vote_on_request(struct core *core, const struct core_request *request)
 {
     struct master *master = core_master_at(core, request->host, request->port);
@@ -81,6 +108,10 @@ void vote_on_request(struct core *core, const struct core_request *request)
         emit_answer_vote(core, request->client, down, NULL, 0);
         return;
     }
+    if (!vote_may_go_to(core, master, request->text)) {
+        vote_refuse(core, master, request, down);
+        return;
+    }
     vote_grant(core, master, request->epoch, request->text, &leader_epoch);
     durable_hold_vote(core, master, request->client, down);
 }
@@ -90,7 +121,8 @@ void vote_ask_one(struct core *core, struct voter *voter)
 {
     const struct failover *fo = &voter->master->failover;
 
-    if (core->tilt || !link_is_open(voter->peer->link))
+    if (core->tilt || !link_is_open(voter->peer->link) ||
+        !peer_is_itself(voter->peer) || !voter->peer->verified)
         return;
     if (fo->state == FO_ELECT && fo->asked) {
         /* One request per election, and another each ask period while the answer is
@@ -130,6 +162,8 @@ void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag
     if (tag->round != voter->round)
         return; /* about an address or an incident that is history */
     voter->asked_at = CORE_NEVER;
+    if (!peer_is_itself(voter->peer))
+        return; /* somebody else sits at its address, whose voice may count already */
     if (value->type != RESP_ARRAY || value->n_items != 3 || item[0].type != RESP_INT ||
         item[1].type != RESP_BULK || item[2].type != RESP_INT || item[2].integer < 0) {
         if (value->type == RESP_ERROR)
@@ -139,7 +173,7 @@ void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag
     }
     voter->said_at = core->now;
     voter->says_down = item[0].integer == 1;
-    if (strcmp(item[1].str, "*") != 0 && item[1].len == RUN_ID_LEN) {
+    if (item[1].len == RUN_ID_LEN && vote_run_id_ok(item[1].str)) {
         uint64_t epoch = (uint64_t)item[2].integer;
         if (voter->leader_epoch != epoch)
             emit_log(core, LOG_LVL_NOTICE, "%s voted for %s %" PRIu64,
@@ -172,7 +206,7 @@ enum vote_result vote_result(const struct core *core, const struct master *maste
     bool own = master->leader_epoch == epoch && strcmp(master->leader, core->myid) == 0;
 
     memset(count, 0, sizeof(*count));
-    count->n_voters = master_known_voters(master);
+    count->n_voters = master_possible_voters(core, master);
     uint32_t majority = count->n_voters / 2 + 1;
     count->needed =
         (int64_t)majority >= master->quorum ? majority : (uint32_t)master->quorum;

@@ -268,6 +268,14 @@ static void cmd_info_sentinel(const struct server *server, struct buf *out)
     }
     buf_printf(out, "sentinel_state_saved:%d\r\n",
                core->save_failed_at == CORE_NEVER ? 1 : 0);
+    buf_printf(out,
+               "sentinel_unverified_peers:%u\r\n"
+               "sentinel_hellos_malformed:%" PRIu64 "\r\n"
+               "sentinel_hellos_contradicted:%" PRIu64 "\r\n"
+               "sentinel_votes_refused:%" PRIu64 "\r\n"
+               "sentinel_duplicate_myid:%s\r\n",
+               core->n_strangers, core->n_bad_hellos, core->n_contradicted,
+               core->n_refused_votes, core_has_twin(core) ? core->twin : "none");
 }
 
 static const struct {

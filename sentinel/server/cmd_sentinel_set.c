@@ -221,6 +221,7 @@ static const struct cmd_sentinel_set_param {
     {"sentinel-pass", CORE_OPT_SENTINEL_PASS, CONFIG_TEXT},
     {"loglevel", CORE_OPT_N, CONFIG_LEVEL},
     {"tls-verify-hostname", CORE_OPT_TLS_VERIFY_HOSTNAME, CONFIG_BOOL},
+    {"vote-for-unknown", CORE_OPT_VOTE_FOR_UNKNOWN, CONFIG_BOOL},
 };
 #define N_PARAMS (sizeof(cmd_sentinel_set_params) / sizeof(cmd_sentinel_set_params[0]))
 #define N_CONFIG (N_PARAMS + CMD_SENTINEL_TLS_N)

@@ -169,7 +169,10 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     view_flag(&flags, link_is_disconnected(peer->link), "disconnected");
     view_flag(&flags, core_voter_says_down(server->core, voter), "master_down");
 
-    resp_map(out, proto, 14 + (voter->s_down ? 1 : 0));
+    bool has_rival = peer_has_rival(server->core, peer);
+    char rival[ADDR_NAME_CAP];
+
+    resp_map(out, proto, 14 + (size_t)(voter->s_down ? 1 : 0) + (has_rival ? 1 : 0));
     view_text(out, "name", peer->run_id);
     view_text(out, "ip", core_host(server->core, &peer->addr));
     view_int(out, "port", peer->addr.port);
@@ -184,4 +187,6 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     view_since(server, out, "last-hello-message", voter->hello_at);
     view_text(out, "voted-leader", voter->leader[0] != '\0' ? voter->leader : "?");
     view_uint(out, "voted-leader-epoch", voter->leader_epoch);
+    if (has_rival) /* the same run id is announced from there as well */
+        view_text(out, "duplicate-myid-at", addr_name(&peer->rival, false, rival));
 }

@@ -163,6 +163,12 @@ void bench_world_reply(struct bench *bench, const struct bench_item *item)
         event.reply.tag = item->tag;
         event.reply.value = &value;
         bench_step(bench, &event);
+    } else if (peer >= 0 && is_command(item, "SENTINEL myid")) {
+        reply_text(bench, item, RESP_BULK, bench_world_peer_id(peer));
+    } else if (peer >= 0 && is_command(item, "SENTINEL get-master-addr-by-name")) {
+        struct resp_value items[2] = {{.type = RESP_BULK, .str = "127.0.0.1", .len = 9},
+                                      {.type = RESP_BULK, .str = "6380", .len = 4}};
+        reply_items(bench, item, items, 2);
     } else if (peer >= 0 && is_command(item, "SENTINEL")) {
         reply_vote(bench, item, peer);
     } else if (is_command(item, "SUBSCRIBE") || is_command(item, "EXEC")) {

@@ -93,6 +93,9 @@ static void on_send(struct rig *rig, const struct core_action *action)
             c->tag = action->send.tag;
             c->n_replies = action->send.n_replies;
             snprintf(c->name, sizeof(c->name), "%s", parser.args[0].str);
+            /* is-master-down-by-addr is "SENTINEL", as it is the usual one */
+            if (strcmp(c->name, "SENTINEL") == 0 && parser.n_args < 4)
+                snprintf(c->name, sizeof(c->name), "%s", parser.args[1].str);
             DL_APPEND(commands, c);
         }
         first = false;

@@ -117,6 +117,7 @@ static struct core *random_core(struct rng *rng)
     char text[40], id[RUN_ID_CAP];
 
     load_setting(core, NULL, CORE_OPT_RESOLVE_HOSTNAMES, names, NULL, NULL);
+    load_setting(core, NULL, CORE_OPT_VOTE_FOR_UNKNOWN, rng_below(rng, 2), NULL, NULL);
     load_setting(core, NULL, CORE_OPT_ANNOUNCE_HOSTNAMES, rng_below(rng, 2), NULL,
                  NULL);
     load_setting(core, NULL, CORE_OPT_DENY_SCRIPTS, rng_below(rng, 2), NULL, NULL);
@@ -195,7 +196,7 @@ static void same_core(const struct core *a, const struct core *b)
 {
     static const enum core_option numbers[] = {
         CORE_OPT_DENY_SCRIPTS, CORE_OPT_RESOLVE_HOSTNAMES, CORE_OPT_ANNOUNCE_HOSTNAMES,
-        CORE_OPT_ANNOUNCE_PORT};
+        CORE_OPT_VOTE_FOR_UNKNOWN, CORE_OPT_ANNOUNCE_PORT};
 
     ck_assert_str_eq(a->myid, b->myid);
     ck_assert_uint_eq(a->current_epoch, b->current_epoch);

@@ -590,8 +590,12 @@ START_TEST(test_publish_takes_hellos_only)
     EXPECT("PUBLISH __sentinel__:hello 10.0.0.13,26379,"
            "dddddddddddddddddddddddddddddddddddddddd,0,m1,10.0.0.1,6379,0\r\n",
            ":1\r\n");
-    ck_assert_ptr_nonnull(strstr(SEND("SENTINEL SENTINELS m1\r\n"),
-                                 "dddddddddddddddddddddddddddddddddddddddd"));
+    /* Kept in mind until it has been reached, and not shown before. */
+    ck_assert_uint_eq(clients.core->n_strangers, 1);
+    ck_assert_ptr_null(strstr(SEND("SENTINEL SENTINELS m1\r\n"),
+                              "dddddddddddddddddddddddddddddddddddddddd"));
+    ck_assert_ptr_nonnull(
+        strstr(SEND("INFO sentinel\r\n"), "sentinel_unverified_peers:1\r\n"));
 }
 END_TEST
 
