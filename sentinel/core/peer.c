@@ -398,8 +398,14 @@ void peer_on_myid(struct core *core, struct peer *peer, const struct resp_value 
         peer_is_absent(core, peer, "that is no sentinel");
         return;
     }
-    /* Too old to know the question, or we may not ask. What accepts us and answers PING
-     * is taken for what its hello says, but cannot take the place of another. */
+    /* Only a sentinel that is too old to know the question, or that we may not ask,
+     * says so. If it accepts us and answers PING, it is taken for what its hello says,
+     * but cannot take the place of another. Any other error (LOADING, BUSY) proves
+     * nothing.
+     */
+    if (strncmp(value->str, "NOPERM", 6) != 0 &&
+        strncasecmp(value->str, "ERR unknown s", 13) != 0)
+        return;
     const struct peer *other = peer_at(core, &peer->addr, peer->run_id);
     if (link->cmd.up && link->avail_at >= link->cmd.up_at && other == NULL)
         peer_identified(core, peer, IDENT_WORD);

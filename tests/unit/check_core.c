@@ -573,6 +573,14 @@ START_TEST(test_strangers_do_not_count)
     rig_reply_text(&rig, 5001, "myid", RESP_ERROR,
                    "ERR unknown command 'SENTINEL', with args beginning with: 'myid'");
     ck_assert_uint_eq(rig.core->n_strangers, 0);
+    /* Or it says nothing of use. */
+    say_hello("127.0.0.1,5001," PEER_A ",7,m,127.0.0.1,6380,7");
+    rig_reply_text(&rig, 5001, "PING", RESP_ERROR, "LOADING the dataset");
+    rig_reply_text(&rig, 5001, "myid", RESP_ERROR, "LOADING the dataset");
+    ck_assert_uint_eq(rig.core->n_strangers, 1);
+    ck_assert_uint_eq(master_known_voters(the_master()), 1);
+    lose_link(5001, "Connection reset by peer");
+    rig_run(&rig, 100);
     /* One that will not tell is taken at its word, when it answers PING. */
     say_hello("127.0.0.1,5001," PEER_A ",7,m,127.0.0.1,6379,0");
     pong(5001);
