@@ -339,3 +339,40 @@ void rig_forget(struct rig *rig)
     buf_clear(&rig->log);
     buf_clear(&rig->sent);
 }
+
+/* The sentinel at |port| answers PING, and then for itself. */
+void rig_introduce(struct rig *rig, int port, const char *run_id)
+{
+    rig_reply_text(rig, port, "PING", RESP_STATUS, "PONG");
+    rig_reply_text(rig, port, "myid", RESP_BULK, run_id);
+}
+
+void rig_say_hello(struct rig *rig, const char *text)
+{
+    struct core_request rq = {
+        .type = CORE_RQ_HELLO, .client = 1, .text = text, .text_len = strlen(text)};
+
+    rig_forget(rig);
+    rig_request(rig, &rq);
+}
+
+void rig_confirm_master(struct rig *rig, int port, const char *master_port)
+{
+    struct resp_value items[2] = {
+        {.type = RESP_BULK, .str = "127.0.0.1", .len = 9},
+        {.type = RESP_BULK, .str = master_port, .len = strlen(master_port)},
+    };
+    struct resp_value value = {.type = RESP_ARRAY, .items = items, .n_items = 2};
+
+    rig_reply(rig, port, "get-master-addr-by-name", value);
+}
+
+void rig_lose_link(struct rig *rig, int port, const char *reason)
+{
+    struct core_event down = {.type = CORE_EV_LINK_DOWN};
+
+    down.down.link = rig_link(rig, port)->id;
+    down.down.chan = LINK_CMD;
+    down.down.reason = reason;
+    step(rig, &down);
+}

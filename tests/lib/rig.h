@@ -52,5 +52,12 @@ void rig_request(struct rig *rig, struct core_request *request);
 bool rig_saw(const struct rig *rig, const char *text);
 bool rig_sent(const struct rig *rig, const char *text);
 void rig_forget(struct rig *rig);
+/* The sentinel at |port| answers PING, and then for itself. */
+void rig_introduce(struct rig *rig, int port, const char *run_id);
+/* Forgets, then a client publishes a hello. */
+void rig_say_hello(struct rig *rig, const char *text);
+/* The sentinel at |port|, asked, says that the master is at |master_port|. */
+void rig_confirm_master(struct rig *rig, int port, const char *master_port);
+void rig_lose_link(struct rig *rig, int port, const char *reason);
 
 #endif

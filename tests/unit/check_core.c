@@ -62,45 +62,6 @@ static void pong(int port)
     rig_reply_text(&rig, port, "PING", RESP_STATUS, "PONG");
 }
 
-/* The sentinel at |port| answers for itself. */
-static void introduce(int port, const char *run_id)
-{
-    pong(port);
-    rig_reply_text(&rig, port, "myid", RESP_BULK, run_id);
-}
-
-/* A client publishes a hello. */
-static void say_hello(const char *text)
-{
-    struct core_request rq = {
-        .type = CORE_RQ_HELLO, .client = 1, .text = text, .text_len = strlen(text)};
-
-    rig_forget(&rig);
-    rig_request(&rig, &rq);
-}
-
-/* The sentinel at |port| is asked, and says that the master is at |master_port|. */
-static void confirm_master(int port, const char *master_port)
-{
-    struct resp_value items[2] = {
-        {.type = RESP_BULK, .str = "127.0.0.1", .len = 9},
-        {.type = RESP_BULK, .str = master_port, .len = strlen(master_port)},
-    };
-    struct resp_value value = {.type = RESP_ARRAY, .items = items, .n_items = 2};
-
-    rig_reply(&rig, port, "get-master-addr-by-name", value);
-}
-
-static void lose_link(int port, const char *reason)
-{
-    struct core_event down = {.type = CORE_EV_LINK_DOWN};
-
-    down.down.link = rig_link(&rig, port)->id;
-    down.down.chan = LINK_CMD;
-    down.down.reason = reason;
-    rig_step(&rig, &down);
-}
-
 static void info_of_replica(const char *role, int master_port, uint64_t offset)
 {
     char text[512];
@@ -117,9 +78,9 @@ static void settle_in(void)
     rig_reply_text(&rig, 6379, "INFO", RESP_BULK, master_info);
     info_of_replica("slave", 6379, 100);
     if (rig_link(&rig, 5001) != NULL)
-        introduce(5001, PEER_A);
+        rig_introduce(&rig, 5001, PEER_A);
     if (rig_link(&rig, 5002) != NULL)
-        introduce(5002, PEER_B);
+        rig_introduce(&rig, 5002, PEER_B);
     rig_forget(&rig);
 }
 
@@ -387,8 +348,8 @@ START_TEST(test_late_answer_does_not_depose_the_new_master)
     settle_in();
     run_without_master(4100);
     ck_assert(rig_saw(&rig, "+sdown master"));
-    say_hello("127.0.0.1,5001," PEER_A ",3,m,127.0.0.1,6380,3");
-    confirm_master(5001, "6380");
+    rig_say_hello(&rig, "127.0.0.1,5001," PEER_A ",3,m,127.0.0.1,6380,3");
+    rig_confirm_master(&rig, 5001, "6380");
     ck_assert(rig_saw(&rig, "+config-update-from sentinel " PEER_A));
     ck_assert(rig_saw(&rig, "+switch-master m 127.0.0.1 6379 127.0.0.1 6380"));
     rig_vote_reply(&rig, 5001, 1, "*", 0); /* about 6379 */
@@ -405,22 +366,22 @@ START_TEST(test_forged_switch_is_not_believed)
 {
     begin(2, 2);
     settle_in();
-    say_hello("127.0.0.1,5001," PEER_A ",3,m,127.0.0.1,6380,3");
+    rig_say_hello(&rig, "127.0.0.1,5001," PEER_A ",3,m,127.0.0.1,6380,3");
     ck_assert(rig_sent(&rig, "5001 SENTINEL get-master-addr-by-name m\n"));
-    confirm_master(5001, "6379");
+    rig_confirm_master(&rig, 5001, "6379");
     ck_assert(!rig_saw(&rig, "+switch-master"));
     ck_assert(rig_saw(&rig, "Ignored a hello message"));
     ck_assert_uint_eq(rig.core->n_contradicted, 1);
     ck_assert_uint_eq(the_master()->config_epoch, 0);
     /* It cannot be asked: what we see ourselves decides. A master that is well is
      * kept... */
-    lose_link(5002, "Connection reset by peer");
-    say_hello("127.0.0.1,5002," PEER_B ",3,m,127.0.0.1,6380,3");
+    rig_lose_link(&rig, 5002, "Connection reset by peer");
+    rig_say_hello(&rig, "127.0.0.1,5002," PEER_B ",3,m,127.0.0.1,6380,3");
     ck_assert(!rig_saw(&rig, "+switch-master"));
     /* ...until the other one is seen to be a master. */
     rig_run(&rig, 0);
     info_of_replica("master", 6379, 100);
-    say_hello("127.0.0.1,5002," PEER_B ",3,m,127.0.0.1,6380,3");
+    rig_say_hello(&rig, "127.0.0.1,5002," PEER_B ",3,m,127.0.0.1,6380,3");
     ck_assert(rig_saw(&rig, "+switch-master"));
     end();
 }
@@ -526,22 +487,22 @@ START_TEST(test_hello_learns_switches_and_replaces_peers)
 {
     begin(2, 0);
     settle_in();
-    say_hello("127.0.0.1,5001," PEER_A ",0,m,127.0.0.1,6379,0");
+    rig_say_hello(&rig, "127.0.0.1,5001," PEER_A ",0,m,127.0.0.1,6379,0");
     ck_assert(!rig_saw(&rig, "+sentinel"));
     ck_assert_uint_eq(master_known_voters(the_master()), 1);
-    introduce(5001, PEER_A);
+    rig_introduce(&rig, 5001, PEER_A);
     ck_assert(rig_saw(&rig, "+sentinel sentinel " PEER_A
                             " 127.0.0.1 5001 @ m 127.0.0.1 6379"));
     /* While it answers where it is, it is not elsewhere. */
-    say_hello("127.0.0.1,5009," PEER_A ",0,m,127.0.0.1,6379,0");
+    rig_say_hello(&rig, "127.0.0.1,5009," PEER_A ",0,m,127.0.0.1,6379,0");
     ck_assert(!rig_saw(&rig, "+sentinel"));
     rig.dead[5001] = true;
-    lose_link(5001, "Connection reset by peer");
-    say_hello("127.0.0.1,5009," PEER_A ",0,m,127.0.0.1,6379,0");
+    rig_lose_link(&rig, 5001, "Connection reset by peer");
+    rig_say_hello(&rig, "127.0.0.1,5009," PEER_A ",0,m,127.0.0.1,6379,0");
     ck_assert(rig_saw(&rig, "+sentinel-address-switch master m 127.0.0.1 6379 ip "
                             "127.0.0.1 port 5009 for " PEER_A));
     /* Another one at that address takes its place when it is seen to be there. */
-    say_hello("127.0.0.1,5009," PEER_B ",0,m,127.0.0.1,6379,0");
+    rig_say_hello(&rig, "127.0.0.1,5009," PEER_B ",0,m,127.0.0.1,6379,0");
     ck_assert(!rig_saw(&rig, "+sentinel"));
     rig_reply_text(&rig, 5009, "myid", RESP_BULK, PEER_B); /* to A's connection */
     ck_assert(rig_saw(&rig, "is not at 127.0.0.1:5009 any more"));
@@ -549,80 +510,6 @@ START_TEST(test_hello_learns_switches_and_replaces_peers)
     ck_assert(rig_saw(&rig, "+sentinel-invalid-addr sentinel " PEER_A
                             " 127.0.0.1 5009 @ m 127.0.0.1 6379\n"
                             "+sentinel sentinel " PEER_B " 127.0.0.1 5009"));
-    ck_assert_uint_eq(master_known_voters(the_master()), 2);
-    end();
-}
-END_TEST
-
-/* A stranger is no voter until it has said who it is. */
-START_TEST(test_strangers_do_not_count)
-{
-    char hello[200];
-
-    begin(1, 0);
-    settle_in();
-    say_hello("127.0.0.1,5001," PEER_A ",7,m,127.0.0.1,6380,7");
-    ck_assert(!rig_sent(&rig, "5001 PUBLISH"));
-    ck_assert_uint_eq(the_master()->config_epoch, 0);
-    rig_reply_text(&rig, 5001, "myid", RESP_BULK, PEER_B);
-    ck_assert_uint_eq(rig.core->n_strangers, 0);
-    ck_assert_uint_eq(rig.core->n_contradicted, 1);
-    /* A data server answers PING, too. */
-    say_hello("127.0.0.1,5001," PEER_A ",7,m,127.0.0.1,6380,7");
-    pong(5001);
-    rig_reply_text(&rig, 5001, "myid", RESP_ERROR,
-                   "ERR unknown command 'SENTINEL', with args beginning with: 'myid'");
-    ck_assert_uint_eq(rig.core->n_strangers, 0);
-    /* Or it says nothing of use. */
-    say_hello("127.0.0.1,5001," PEER_A ",7,m,127.0.0.1,6380,7");
-    rig_reply_text(&rig, 5001, "PING", RESP_ERROR, "LOADING the dataset");
-    rig_reply_text(&rig, 5001, "myid", RESP_ERROR, "LOADING the dataset");
-    ck_assert_uint_eq(rig.core->n_strangers, 1);
-    ck_assert_uint_eq(master_known_voters(the_master()), 1);
-    lose_link(5001, "Connection reset by peer");
-    rig_run(&rig, 100);
-    /* One that will not tell is taken at its word, when it answers PING. */
-    say_hello("127.0.0.1,5001," PEER_A ",7,m,127.0.0.1,6379,0");
-    pong(5001);
-    rig_reply_text(&rig, 5001, "myid", RESP_ERROR,
-                   "NOPERM this user has no permissions");
-    ck_assert(rig_saw(&rig, "+sentinel sentinel " PEER_A));
-    ck_assert_uint_eq(rig.core->current_epoch, 7); /* its hello was kept */
-    /* However many are invented, there is room for a few only. */
-    for (int i = 0; i < 1000; i++) {
-        snprintf(hello, sizeof(hello), "127.0.0.1,%d,%040d,7,m,127.0.0.1,6379,0",
-                 10000 + i, i);
-        say_hello(hello);
-    }
-    ck_assert_uint_eq(rig.core->n_strangers, 64);
-    ck_assert_uint_eq(master_known_voters(the_master()), 2);
-    core_check(rig.core);
-    rig_run(&rig, 400000);
-    ck_assert_uint_eq(rig.core->n_strangers, 0);
-    end();
-}
-END_TEST
-
-/* RESET forgets whom we count, not who is real. */
-START_TEST(test_reset_remembers_who_is_real)
-{
-    struct core_request rq = {
-        .type = CORE_RQ_RESET, .client = 1, .text = "*", .text_len = 1};
-
-    begin(2, 2);
-    settle_in();
-    rig_request(&rig, &rq);
-    ck_assert_uint_eq(master_known_voters(the_master()), 1);
-    struct core_request vote = {.type = CORE_RQ_VOTE,
-                                .client = 1,
-                                .host = "127.0.0.1",
-                                .port = 6379,
-                                .epoch = 5,
-                                .text = PEER_A};
-    rig_request(&rig, &vote);
-    ck_assert_str_eq(rig.answer_leader, PEER_A);
-    say_hello("127.0.0.1,5001," PEER_A ",0,m,127.0.0.1,6379,0");
-    ck_assert(rig_saw(&rig, "+sentinel sentinel " PEER_A));
     ck_assert_uint_eq(master_known_voters(the_master()), 2);
     end();
 }
@@ -826,8 +713,6 @@ Suite *make_suite(void)
         test_no_good_replica_aborts_and_recovers,
         test_hello_learns_switches_and_replaces_peers,
         test_forged_switch_is_not_believed,
-        test_strangers_do_not_count,
-        test_reset_remembers_who_is_real,
         test_script_retries_and_limits,
         test_stray_master_is_converted,
         test_tls_of_links,
