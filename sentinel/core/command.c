@@ -9,6 +9,8 @@
 #include "sentinel/core/internal.h"
 
 #define GEN_MASK 0xfffffu
+/* With TAG_SLAVEOF, beside the parts. */
+#define TAG_NO_ONE 256u
 
 static uint64_t tag_pack(enum tag_kind kind, const struct voter *voter)
 {
@@ -24,6 +26,8 @@ struct tag tag_unpack(uint64_t tag)
 {
     struct tag out = {
         .kind = (enum tag_kind)(tag >> 60),
+        .parts = (uint8_t)tag,
+        .no_one = (tag & TAG_NO_ONE) != 0,
         .round = (uint8_t)(tag >> 52),
         .voter = {.slot = (uint32_t)tag, .gen = (uint32_t)(tag >> 32) & GEN_MASK},
     };
@@ -64,8 +68,9 @@ static const struct master *link_master(const struct link *link)
     return link->peer->voters != NULL ? link->peer->voters->master : NULL;
 }
 
-/* AUTH as behaviour.md 3.2 has it; nothing without a password. */
-static void command_auth(struct core *core, struct link *link, enum link_chan chan)
+/* AUTH as behaviour.md 3.2 has it; nothing, and false, without a password. */
+static bool command_auth(struct core *core, struct link *link, enum link_chan chan,
+                         enum tag_kind kind)
 {
     const struct master *master = link_master(link);
     const char *name = master_command(master, "AUTH");
@@ -83,12 +88,18 @@ static void command_auth(struct core *core, struct link *link, enum link_chan ch
         pass = core->requirepass;
     }
     if (pass == NULL)
-        return;
+        return false;
     if (user != NULL)
         resp_command(&bytes, name, user, pass, (char *)NULL);
     else
         resp_command(&bytes, name, pass, (char *)NULL);
-    command_send(core, link, chan, &bytes, 1, tag_pack(TAG_AUTH, NULL));
+    command_send(core, link, chan, &bytes, 1, tag_pack(kind, NULL));
+    return true;
+}
+
+bool command_reauth(struct core *core, struct link *link)
+{
+    return command_auth(core, link, LINK_CMD, TAG_REAUTH);
 }
 
 void command_preamble(struct core *core, struct link *link, enum link_chan chan)
@@ -97,11 +108,11 @@ void command_preamble(struct core *core, struct link *link, enum link_chan chan)
     char name[64];
     struct buf bytes = {0};
 
-    command_auth(core, link, chan);
+    command_auth(core, link, chan, TAG_AUTH);
     snprintf(name, sizeof(name), "sentinel-%.8s-%s", core->myid,
              chan == LINK_CMD ? "cmd" : "pubsub");
     resp_command(&bytes, client, "SETNAME", name, (char *)NULL);
-    command_send(core, link, chan, &bytes, 1, tag_pack(TAG_IGNORE, NULL));
+    command_send(core, link, chan, &bytes, 1, tag_pack(TAG_SETNAME, NULL));
 }
 
 void command_ping(struct core *core, struct link *link)
@@ -131,14 +142,13 @@ void command_subscribe(struct core *core, struct link *link)
 }
 
 void command_publish(struct core *core, struct link *link, const struct master *master,
-                     const char *payload, bool to_node)
+                     const char *payload)
 {
     struct buf bytes = {0};
 
     resp_command(&bytes, master_command(master, "PUBLISH"), HELLO_CHANNEL, payload,
                  (char *)NULL);
-    command_send(core, link, LINK_CMD, &bytes, 1,
-                 tag_pack(to_node ? TAG_HELLO : TAG_IGNORE, NULL));
+    command_send(core, link, LINK_CMD, &bytes, 1, tag_pack(TAG_HELLO, NULL));
 }
 
 void command_ask(struct core *core, struct voter *voter, uint64_t epoch)
@@ -184,24 +194,51 @@ void command_claim(struct core *core, struct voter *voter)
     voter->claim.asked = true;
 }
 
-void command_slaveof(struct core *core, struct node *node, const struct addr *to)
+/* Appends |parts| to |bytes|; returns how many that are. */
+static int command_parts(struct buf *bytes, const struct master *master, unsigned parts,
+                         const char *host, const char *port)
 {
-    const struct master *master = node->master;
     const char *client = master_command(master, "CLIENT");
+    int n = 0;
+
+    if (parts & PART_MULTI)
+        resp_command(bytes, master_command(master, "MULTI"), (char *)NULL);
+    if (parts & PART_SLAVEOF)
+        resp_command(bytes, master_command(master, "SLAVEOF"), host, port,
+                     (char *)NULL);
+    if (parts & PART_REWRITE)
+        resp_command(bytes, master_command(master, "CONFIG"), "REWRITE", (char *)NULL);
+    if (parts & PART_KILL_NORMAL)
+        resp_command(bytes, client, "KILL", "TYPE", "normal", (char *)NULL);
+    if (parts & PART_KILL_PUBSUB)
+        resp_command(bytes, client, "KILL", "TYPE", "pubsub", (char *)NULL);
+    if (parts & PART_EXEC)
+        resp_command(bytes, master_command(master, "EXEC"), (char *)NULL);
+    for (; parts != 0; parts &= parts - 1)
+        n++;
+    return n;
+}
+
+void command_slaveof_again(struct core *core, struct node *node, const struct addr *to)
+{
+    unsigned parts = PART_ALL & ~(unsigned)node->reconf_without;
+    uint64_t tag = tag_pack(TAG_SLAVEOF, NULL) | parts | (to == NULL ? TAG_NO_ONE : 0);
     char port[16];
     struct buf bytes = {0};
 
     snprintf(port, sizeof(port), "%u", to != NULL ? to->port : 0);
-    resp_command(&bytes, master_command(master, "MULTI"), (char *)NULL);
-    resp_command(&bytes, master_command(master, "SLAVEOF"),
-                 to != NULL ? core_host(core, to) : "NO", to != NULL ? port : "ONE",
-                 (char *)NULL);
-    resp_command(&bytes, master_command(master, "CONFIG"), "REWRITE", (char *)NULL);
-    resp_command(&bytes, client, "KILL", "TYPE", "normal", (char *)NULL);
-    resp_command(&bytes, client, "KILL", "TYPE", "pubsub", (char *)NULL);
-    resp_command(&bytes, master_command(master, "EXEC"), (char *)NULL);
-    command_send(core, node->link, LINK_CMD, &bytes, 6, tag_pack(TAG_SLAVEOF, NULL));
+    int n = command_parts(&bytes, node->master, parts,
+                          to != NULL ? core_host(core, to) : "NO",
+                          to != NULL ? port : "ONE");
+    command_send(core, node->link, LINK_CMD, &bytes, n, tag);
     command_info(core, node);
+}
+
+void command_slaveof(struct core *core, struct node *node, const struct addr *to)
+{
+    node->reconf_without = 0; /* rights may have been given since */
+    node->reconf_again = false;
+    command_slaveof_again(core, node, to);
 }
 
 void command_script_kill(struct core *core, struct node *node)
@@ -209,5 +246,5 @@ void command_script_kill(struct core *core, struct node *node)
     struct buf bytes = {0};
 
     resp_command(&bytes, master_command(node->master, "SCRIPT"), "KILL", (char *)NULL);
-    command_send(core, node->link, LINK_CMD, &bytes, 1, tag_pack(TAG_IGNORE, NULL));
+    command_send(core, node->link, LINK_CMD, &bytes, 1, tag_pack(TAG_SCRIPT, NULL));
 }

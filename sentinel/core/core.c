@@ -128,20 +128,28 @@ static void on_node_reply(struct core *core, struct link *link, const struct tag
         node->hello_pending = false;
         break;
     case TAG_SLAVEOF:
-        /* A server that refuses part of the transaction does nothing at all; say so in
-         * its own words, once, the time-outs do the rest. */
-        if (value->type == RESP_ARRAY)
-            node->reconf_refused = false;
-        if (value->type == RESP_ERROR && !node->reconf_refused) {
-            node->reconf_refused = true;
-            emit_log(core, LOG_LVL_WARNING,
-                     "Reconfiguring %s was refused by the server: %s", node->name,
-                     value->str);
-        }
+        reconf_on_reply(core, node, tag, event->reply.index, value);
         break;
     default:
         break;
     }
+}
+
+/* What an answer says about our rights, whatever else it says. */
+static void on_any_reply(struct core *core, struct link *link, enum tag_kind kind,
+                         const struct resp_value *value)
+{
+    static const enum refused refused[] = {
+        [TAG_AUTH] = REFUSED_AUTH,           [TAG_PING] = REFUSED_PING,
+        [TAG_INFO] = REFUSED_INFO,           [TAG_HELLO] = REFUSED_PUBLISH,
+        [TAG_ASK] = REFUSED_SENTINEL,        [TAG_VOTE] = REFUSED_SENTINEL,
+        [TAG_MYID] = REFUSED_MYID,           [TAG_CLAIM] = REFUSED_CLAIM,
+        [TAG_SUBSCRIBE] = REFUSED_SUBSCRIBE, [TAG_SETNAME] = REFUSED_SETNAME,
+        [TAG_SCRIPT] = REFUSED_SCRIPT,       [TAG_REAUTH] = REFUSED_AUTH,
+    };
+
+    if (kind != TAG_SLAVEOF)
+        refusal_on_reply(core, link, refused[kind], value);
 }
 
 static void on_reply(struct core *core, const struct core_event *event)
@@ -151,15 +159,10 @@ static void on_reply(struct core *core, const struct core_event *event)
 
     if (link == NULL)
         return;
-    switch (tag.kind) {
-    case TAG_SUBSCRIBE:
+    on_any_reply(core, link, tag.kind, event->reply.value);
+    if (tag.kind == TAG_SUBSCRIBE) {
         link_on_subscribed(core, link, event->reply.value);
         return;
-    case TAG_AUTH:
-        link_on_auth(core, link, event->reply.value);
-        break;
-    default:
-        break;
     }
     if (event->reply.chan == LINK_SUB) {
         link->sub_heard_at = core->now;
@@ -169,6 +172,8 @@ static void on_reply(struct core *core, const struct core_event *event)
         link->n_in_flight--;
     if (tag.kind == TAG_PING) {
         link_on_pong(core, link, event->reply.value);
+    } else if (tag.kind == TAG_REAUTH) {
+        link_on_reauth(core, link, event->reply.value);
     } else if (tag.kind == TAG_ASK || tag.kind == TAG_VOTE) {
         struct voter *voter = command_voter(core, &tag);
         if (voter != NULL && voter->peer->link == link)

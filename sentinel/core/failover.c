@@ -42,7 +42,7 @@ typedef void failover_fn(struct core *core, struct master *master, struct node *
 
 static failover_fn begin, begin_forced, ask_votes, count_votes, outbid, elect_deadline,
     choose, promote, resend, confirm, give_up_if_late, promoted_lost, next_replica,
-    reconf_late, reconsider, try_again;
+    reconf_late, reconsider, try_again, promotion_refused;
 
 /* clang-format off */
 static const struct {
@@ -66,6 +66,7 @@ static const struct {
     {IN(FO_PROMOTE) | IN(FO_CONFIRM), FI_REPLICA_MOVED, promoted_lost},    /* NONE */
     {IN(FO_CONFIRM),  FI_LINK_UP,       resend},           /* CONFIRM */
     {IN(FO_CONFIRM),  FI_INFO,          try_again},        /* CONFIRM */
+    {IN(FO_CONFIRM),  FI_REFUSED,       promotion_refused}, /* CONFIRM or NONE */
     {IN(FO_CONFIRM),  FI_IS_MASTER,     confirm},          /* RECONF */
     {IN(FO_RECONF),   FI_LINK_UP,       next_replica},     /* RECONF */
     {IN(FO_RECONF),   FI_REPLICA_MOVED, next_replica},     /* or SWITCH, NONE */
@@ -492,7 +493,7 @@ static void resend(struct core *core, struct master *master, struct node *node)
     if (node != master->failover.promoted || promotion_is_late(core, master))
         return;
     node->info_wait_ms = CONFIRM_POLL_MS;
-    command_slaveof(core, node, NULL);
+    command_slaveof_again(core, node, NULL);
 }
 
 /* It refused, perhaps only for now (LOADING, BUSY). */
@@ -530,9 +531,22 @@ static void promoted_lost(struct core *core, struct master *master, struct node 
 
     if (node != fo->promoted)
         return;
-    emit_note(core, "%s died while it was being promoted", node->name);
+    emit_note(core, "%s %s", node->name,
+              node->s_down ? "died while it was being promoted"
+                           : "does not let itself be promoted");
     abort_promotion(core, master);
     fo->retry_at = core->now + retry_delay(core, master);
+}
+
+/* We have no right to promote it. If there is another, a new election chooses that. */
+static void promotion_refused(struct core *core, struct master *master,
+                              struct node *node)
+{
+    const struct node *best = select_replica(core, master, false);
+
+    if (best == NULL || best == node || refusal_has(best->link, REFUSED_SLAVEOF))
+        return; /* asked again, until its time is up */
+    promoted_lost(core, master, node);
 }
 
 /* The old master, if it can be reached, is told to follow at once: it must not take

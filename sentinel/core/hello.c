@@ -589,7 +589,7 @@ void hello_publish(struct core *core, struct master *master, struct link *link,
     snprintf(payload, sizeof(payload),
              "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%u,%" PRIu64, own, port, core->myid,
              core->disk_epoch, master->name, host, addr->port, master->config_epoch);
-    command_publish(core, link, master, payload, node != NULL);
+    command_publish(core, link, master, payload);
     if (node != NULL)
         node->hello_pending = true;
 }

@@ -91,21 +91,36 @@ bool durable_hello_allowed(const struct master *master);
 
 /* ---- command.c: what we send ---- */
 enum tag_kind {
-    TAG_IGNORE,
     TAG_AUTH,
     TAG_PING,
     TAG_INFO,
-    TAG_HELLO, /* to a node */
-    TAG_ASK,   /* is-master-down-by-addr without a vote */
-    TAG_VOTE,  /* with one */
+    TAG_HELLO,
+    TAG_ASK,  /* is-master-down-by-addr without a vote */
+    TAG_VOTE, /* with one */
     TAG_SUBSCRIBE,
-    TAG_SLAVEOF, /* the six replies of a reconfiguration */
+    TAG_SLAVEOF, /* the replies of a reconfiguration */
     TAG_MYID,    /* who a peer is */
     TAG_CLAIM,   /* whom a peer takes for the master */
+    TAG_SETNAME,
+    TAG_SCRIPT,
+    TAG_REAUTH, /* AUTH on a connection that is in use */
+};
+/* The parts of a reconfiguration, in the order in which they are sent. Without MULTI
+ * and EXEC it is no transaction, but does the same. */
+enum part {
+    PART_MULTI = 1,
+    PART_SLAVEOF = 2,
+    PART_REWRITE = 4,
+    PART_KILL_NORMAL = 8,
+    PART_KILL_PUBSUB = 16,
+    PART_EXEC = 32,
+    PART_ALL = 63
 };
 struct tag {
     enum tag_kind kind;
     uint8_t round;
+    uint8_t parts;        /* of TAG_SLAVEOF: those that were sent */
+    bool no_one;          /* and whether that was SLAVEOF NO ONE */
     struct slot_id voter; /* generation cut to 20 bits */
 };
 struct tag tag_unpack(uint64_t tag);
@@ -116,7 +131,7 @@ void command_ping(struct core *core, struct link *link);
 void command_info(struct core *core, struct node *node);
 void command_subscribe(struct core *core, struct link *link);
 void command_publish(struct core *core, struct link *link, const struct master *master,
-                     const char *payload, bool to_node);
+                     const char *payload);
 /* Asks |voter| whether the master is down; |epoch| 0: no vote wanted. */
 void command_ask(struct core *core, struct voter *voter, uint64_t epoch);
 /* Asks a peer for its run id, and the peer of |voter| for the master's address. */
@@ -125,6 +140,10 @@ void command_claim(struct core *core, struct voter *voter);
 /* The reconfiguration transaction (behaviour.md 8.6); |to| NULL: SLAVEOF NO ONE. An
  * INFO follows at once, so that the effect is known after one round trip. */
 void command_slaveof(struct core *core, struct node *node, const struct addr *to);
+/* The same, without what the server has refused since the last command_slaveof(). */
+void command_slaveof_again(struct core *core, struct node *node, const struct addr *to);
+/* AUTH, with a password that is new, on a connection in use. False if we have none. */
+bool command_reauth(struct core *core, struct link *link);
 void command_script_kill(struct core *core, struct node *node);
 
 /* ---- link.c ---- */
@@ -140,17 +159,31 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
 /* An answer of a kind its question cannot have: the two are out of step, and every
  * later answer would be taken for another's. */
 void link_confused(struct core *core, struct link *link);
-void link_on_auth(struct core *core, struct link *link, const struct resp_value *value);
+/* The answer to link_reauth(). */
+void link_on_reauth(struct core *core, struct link *link,
+                    const struct resp_value *value);
 void link_on_subscribed(struct core *core, struct link *link,
                         const struct resp_value *value);
 /* Closes both channels; they are dialled again at once. */
 void link_reset(struct core *core, struct link *link);
+/* Credentials have changed: they are used at once. What works goes on meanwhile. */
+void link_reauth(struct core *core, struct link *link);
 /* Users, their down-after or the address have changed. */
 void link_refresh(struct core *core, struct link *link);
 /* The name of its address was looked up: it means |ip|, or (NULL) nobody knows. */
 void link_on_address(struct core *core, struct link *link, const char *ip);
 /* May another command be sent on cmd now? */
 bool link_is_open(const struct link *link);
+
+/* ---- refusal.c ---- */
+/* |value| answers |what|: logs if that is refused now, or is not any more. */
+void refusal_on_reply(struct core *core, struct link *link, enum refused what,
+                      const struct resp_value *value);
+/* An error that asking again does not mend. */
+bool refusal_is_lasting(const struct resp_value *value);
+bool refusal_has(const struct link *link, enum refused what);
+/* Nothing is known to be refused, and nothing is logged. */
+void refusal_forget(struct link *link);
 
 /* ---- resolve.c ---- */
 /* The link's address has been set: hears of its host name from now on. */
@@ -371,6 +404,7 @@ enum failover_input {
     FI_LINK_UP,       /* a replica's command link is up; |node| */
     FI_REPLICA_MOVED, /* a replica follows the new master, is gone or is sdown */
     FI_IS_MASTER,     /* the promoted replica reports role master */
+    FI_REFUSED,       /* the promoted replica does not let us; |node| */
     FI_DEADLINE,      /* the master's timer ran */
     FI_N
 };
@@ -407,6 +441,11 @@ void reconf_step(struct core *core, struct master *master);
 bool reconf_is_done(const struct master *master);
 void reconf_best_effort(struct core *core, struct master *master);
 void reconf_on_info(struct core *core, struct node *node);
+/* The |index|-th reply to command_slaveof(). */
+void reconf_on_reply(struct core *core, struct node *node, const struct tag *tag,
+                     int index, const struct resp_value *value);
+/* Its link is up. */
+void reconf_on_up(struct core *core, struct node *node);
 int64_t reconf_deadline(const struct core *core, const struct master *master);
 
 /* ---- master.c ---- */
@@ -439,6 +478,8 @@ void settings_release(struct core *core);
 /* Applies a setting; |master| for those of one master. Emits nothing. */
 int settings_apply(struct core *core, struct master *master,
                    const struct core_setting *setting, struct error *err);
+/* Ends a list of settings: new credentials are used, once all are there. */
+void settings_applied(struct core *core, struct master *master);
 
 /* ---- request.c ---- */
 void request_handle(struct core *core, const struct core_request *request);

@@ -45,7 +45,9 @@ static struct chan *link_chan(struct link *link, enum link_chan chan)
 
 bool link_is_disconnected(const struct link *link)
 {
-    return !link->cmd.up || (link->node != NULL && !link->sub.up);
+    if (!link->cmd.up || refusal_has(link, REFUSED_NOAUTH))
+        return true;
+    return link->node != NULL && !link->sub.up && !refusal_has(link, REFUSED_SUBSCRIBE);
 }
 
 bool link_is_open(const struct link *link)
@@ -118,6 +120,7 @@ void link_free(struct core *core, struct link *link)
     }
     timer_disarm(core, &link->timer);
     resolve_detach(link);
+    refusal_forget(link);
     slots_remove(&core->links, link->id);
     mem_free(link->tls_problem);
     mem_free(link);
@@ -428,11 +431,8 @@ void link_on_down(struct core *core, struct link *link, enum link_chan which,
     link_rearm(core, link);
 }
 
-static void link_on_ping_due(struct core *core, struct link *link)
+static void link_ping(struct core *core, struct link *link)
 {
-    link->ping_due_at = core->now + max_i64(1, link->ping_period_ms / 2);
-    if (!link_is_open(link))
-        return;
     command_ping(core, link);
     link->ping_sent_at = core->now;
     if (link->node != NULL)
@@ -441,6 +441,13 @@ static void link_on_ping_due(struct core *core, struct link *link)
         link->ping_pending_at = core->now;
         detect_link(core, link);
     }
+}
+
+static void link_on_ping_due(struct core *core, struct link *link)
+{
+    link->ping_due_at = core->now + max_i64(1, link->ping_period_ms / 2);
+    if (link_is_open(link))
+        link_ping(core, link);
 }
 
 static void link_recycle(struct core *core, struct link *link, enum link_chan which,
@@ -530,36 +537,12 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
     }
 }
 
-/* What a person must do is in the server's own words; say them once per change. */
-void link_on_auth(struct core *core, struct link *link, const struct resp_value *value)
-{
-    if (value->type != RESP_ERROR) {
-        link->auth_refused = false;
-        return;
-    }
-    if (link->auth_refused)
-        return;
-    link->auth_refused = true;
-    emit_log(core, LOG_LVL_WARNING, "AUTH to %s at %s:%u was refused: %s",
-             link->node != NULL ? "the server" : "the sentinel", link_addr(link)->ip,
-             link_addr(link)->port, value->str);
-}
-
 void link_on_subscribed(struct core *core, struct link *link,
                         const struct resp_value *value)
 {
     link->sub_heard_at = core->now;
-    if (value->type != RESP_ERROR) {
-        link->sub_refused = false;
+    if (value->type != RESP_ERROR)
         return;
-    }
-    if (!link->sub_refused) {
-        link->sub_refused = true;
-        emit_log(
-            core, LOG_LVL_WARNING,
-            "SUBSCRIBE %s at %s:%u was refused: %s (the server is still monitored)",
-            HELLO_CHANNEL, link_addr(link)->ip, link_addr(link)->port, value->str);
-    }
     link_close_chan(core, link, LINK_SUB);
     link->redial_at = core->now + REDIAL_MAX_MS;
     link_rearm(core, link);
@@ -571,12 +554,38 @@ void link_reset(struct core *core, struct link *link)
     link_close_chan(core, link, LINK_SUB);
     link->redial_at = core->now;
     link->n_failed_dials = 0;
-    link->auth_refused = link->sub_refused = false;
     link->n_mute = 0;
     link->was_heard = false;
     mem_replace(&link->tls_problem, NULL);
     if (core->started)
         link_dial(core, link);
+    link_rearm(core, link);
+}
+
+/* A connection in use is not cut for it: there is no gap in which it could look dead,
+ * and a password that is wrong is refused without harm to what works. */
+void link_reauth(struct core *core, struct link *link)
+{
+    if (!link->cmd.up || !command_reauth(core, link)) {
+        refusal_forget(link); /* it was refused to somebody else */
+        link_reset(core, link);
+        return;
+    }
+    link_ping(core, link);
+    link_rearm(core, link);
+}
+
+void link_on_reauth(struct core *core, struct link *link,
+                    const struct resp_value *value)
+{
+    if (value->type == RESP_ERROR || link->node == NULL)
+        return;
+    /* A subscribed connection takes no AUTH: it is made anew. */
+    link_close_chan(core, link, LINK_SUB);
+    link->redial_at = core->now;
+    link->n_failed_dials = 0;
+    link_dial(core, link);
+    node_info_soon(core, link->node, 0);
     link_rearm(core, link);
 }
 

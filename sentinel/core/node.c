@@ -186,6 +186,7 @@ void node_on_up(struct core *core, struct node *node)
     if (core->now >= node->hello_due_at)
         node_hello(core, node);
     node_rearm(core, node);
+    reconf_on_up(core, node);
     failover_input(core, node->master, FI_LINK_UP, node);
 }
 

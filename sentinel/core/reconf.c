@@ -8,6 +8,116 @@
 /* First pause between two INFOs while a replica is being moved; doubles. */
 #define RECONF_POLL_MS 10
 
+/* ------------------------------------------------------------- what was refused -- */
+
+static const struct {
+    enum part part;
+    enum refused what;
+} reconf_parts[] = {
+    {PART_MULTI, REFUSED_MULTI},      {PART_SLAVEOF, REFUSED_SLAVEOF},
+    {PART_REWRITE, REFUSED_CONFIG},   {PART_KILL_NORMAL, REFUSED_KILL},
+    {PART_KILL_PUBSUB, REFUSED_KILL}, {PART_EXEC, REFUSED_EXEC},
+};
+#define RECONF_N_PARTS (sizeof(reconf_parts) / sizeof(reconf_parts[0]))
+
+/* Sends it again, without what was refused, if it is still what we want. */
+static void reconf_send_again(struct core *core, struct node *node, bool no_one)
+{
+    const struct failover *fo = &node->master->failover;
+    const struct node *to = master_address_node(node->master);
+    bool is_promotion = fo->promoted == node && fo->state == FO_CONFIRM;
+
+    if (no_one != is_promotion || to == node || !link_is_open(node->link))
+        return;
+    command_slaveof_again(core, node, no_one ? NULL : &to->addr);
+}
+
+/* A replica that does not let us move it takes no place from the others. */
+static void reconf_give_up(struct core *core, struct node *node)
+{
+    if (node->master->failover.promoted == node) {
+        failover_input(core, node->master, FI_REFUSED, node);
+    } else if (node->reconf == RECONF_SENT) {
+        node->reconf = RECONF_DONE;
+        failover_input(core, node->master, FI_REPLICA_MOVED, node);
+    }
+}
+
+/* The last reply of a reconfiguration is here; |is_aborted|: the transaction was ended
+ * by the server. */
+static void reconf_answered(struct core *core, struct node *node, const struct tag *tag,
+                            bool is_aborted)
+{
+    unsigned refused = node->reconf_without & tag->parts;
+    bool in_multi = (tag->parts & PART_MULTI) != 0 && (refused & PART_MULTI) == 0;
+
+    if (refused & PART_SLAVEOF) {
+        reconf_give_up(core, node);
+    } else if (in_multi && (refused & PART_EXEC)) {
+        node->reconf_without |= PART_MULTI;
+        if (is_aborted) {
+            reconf_send_again(core, node, tag->no_one);
+            return;
+        }
+        /* Redis 6.0: the connection is in a transaction that we cannot end. */
+        node->reconf_again = true;
+        link_reset(core, node->link);
+    } else if (in_multi && refused != 0) {
+        reconf_send_again(core, node, tag->no_one);
+    }
+}
+
+void reconf_on_reply(struct core *core, struct node *node, const struct tag *tag,
+                     int index, const struct resp_value *value)
+{
+    unsigned later = tag->parts;
+    size_t i = 0;
+
+    for (; i < RECONF_N_PARTS; i++) {
+        if (later & reconf_parts[i].part) {
+            later &= ~(unsigned)reconf_parts[i].part;
+            if (index-- == 0)
+                break;
+        }
+    }
+    if (i == RECONF_N_PARTS)
+        return;
+    enum part part = reconf_parts[i].part;
+    bool is_lasting = refusal_is_lasting(value);
+    if (part == PART_EXEC && (node->reconf_without & PART_MULTI))
+        is_lasting = false; /* there was nothing to execute */
+    else
+        refusal_on_reply(core, node->link, reconf_parts[i].what, value);
+    if (is_lasting)
+        node->reconf_without |= (uint8_t)part;
+    if (value->type == RESP_ARRAY ||
+        (part == PART_SLAVEOF && value->type != RESP_ERROR))
+        node->reconf_refused = false;
+    /* Say it in the server's own words, once; the time-outs do the rest. */
+    if (value->type == RESP_ERROR && part == PART_SLAVEOF && !node->reconf_refused) {
+        node->reconf_refused = true;
+        if (!is_lasting)
+            emit_log(core, LOG_LVL_WARNING,
+                     "Reconfiguring %s was refused by the server: %s", node->name,
+                     value->str);
+    }
+    if (later == 0)
+        reconf_answered(core, node, tag,
+                        value->type == RESP_ERROR &&
+                            strncmp(value->str, "EXECABORT", 9) == 0);
+}
+
+void reconf_on_up(struct core *core, struct node *node)
+{
+    if (!node->reconf_again)
+        return;
+    node->reconf_again = false;
+    if (node->master->failover.promoted != node) /* else failover.c does it */
+        reconf_send_again(core, node, false);
+}
+
+/* ----------------------------------------------------------- one after another --- */
+
 static void reconf_send(struct core *core, struct node *node)
 {
     node->info_wait_ms = RECONF_POLL_MS;

@@ -174,6 +174,7 @@ static void request_set(struct core *core, const struct core_request *rq)
         }
         emit_set(core, master, &rq->settings[i]);
     }
+    settings_applied(core, master);
     if (error != NULL) {
         if (rq->n_settings > 0)
             durable_touch(core, master);
@@ -197,13 +198,13 @@ static void request_settings(struct core *core, const struct core_request *rq,
             return;
         }
     }
-    for (size_t i = 0; i < rq->n_settings; i++) {
-        if (settings_apply(core, NULL, &rq->settings[i], &err) != 0) {
-            emit_answer_error(core, rq->client, err.text);
-            return;
-        }
-    }
-    if (save)
+    int status = 0;
+    for (size_t i = 0; i < rq->n_settings && status == 0; i++)
+        status = settings_apply(core, NULL, &rq->settings[i], &err);
+    settings_applied(core, NULL);
+    if (status != 0)
+        emit_answer_error(core, rq->client, err.text);
+    else if (save)
         durable_hold_ok(core, rq->client);
     else
         emit_answer_ok(core, rq->client);

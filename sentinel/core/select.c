@@ -38,6 +38,11 @@ static const char *select_veto(const struct core *core, const struct node *node)
 /* Is |a| a better choice than |b|? */
 static bool select_better(const struct node *a, const struct node *b)
 {
+    bool a_refuses = refusal_has(a->link, REFUSED_SLAVEOF);
+    bool b_refuses = refusal_has(b->link, REFUSED_SLAVEOF);
+
+    if (a_refuses != b_refuses)
+        return b_refuses; /* it would only cost time */
     if (a->priority != b->priority)
         return a->priority < b->priority;
     if (a->offset != b->offset)

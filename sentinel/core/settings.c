@@ -65,7 +65,7 @@ static int rename_command(struct master *master, const char *from, const char *t
     return 0;
 }
 
-/* Credentials have changed: connections made with the old ones are made anew. */
+/* How connections are made has changed: they are made anew. */
 static void relink_nodes(struct core *core, struct master *master)
 {
     if (!core->started)
@@ -81,6 +81,23 @@ static void relink_peers(struct core *core)
         return;
     for (struct peer *p = core->peers; p != NULL; p = p->hh.next)
         link_reset(core, p->link);
+}
+
+void settings_applied(struct core *core, struct master *master)
+{
+    if (core->auth_changed && core->started) {
+        for (struct peer *p = core->peers; p != NULL; p = p->hh.next)
+            link_reauth(core, p->link);
+    }
+    core->auth_changed = false;
+    if (master == NULL || !master->auth_changed)
+        return;
+    master->auth_changed = false;
+    if (!core->started)
+        return;
+    link_reauth(core, master->current->link);
+    for (struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        link_reauth(core, n->link);
 }
 
 static void apply_down_after(struct core *core, struct master *master, int64_t ms)
@@ -131,11 +148,12 @@ static int apply_of_master(struct core *core, struct master *master,
         break;
     case CORE_OPT_AUTH_PASS:
         mem_replace(&master->auth_pass, s->text);
-        relink_nodes(core, master);
+        master->auth_changed = true;
         break;
     case CORE_OPT_AUTH_USER:
         mem_replace(&master->auth_user, s->text);
-        relink_nodes(core, master);
+        /* Without a password it is not sent. */
+        master->auth_changed = master->auth_changed || master->auth_pass != NULL;
         break;
     case CORE_OPT_TLS:
         master->tls = (int)s->number;
@@ -191,11 +209,11 @@ static int apply_of_sentinel(struct core *core, const struct core_setting *s,
         break;
     case CORE_OPT_SENTINEL_USER:
         mem_replace(&core->sentinel_user, s->text);
-        relink_peers(core);
+        core->auth_changed = core->auth_changed || core->sentinel_pass != NULL;
         break;
     case CORE_OPT_SENTINEL_PASS:
         mem_replace(&core->sentinel_pass, s->text);
-        relink_peers(core);
+        core->auth_changed = true;
         break;
     case CORE_OPT_TLS_VERIFY_HOSTNAME:
         core->numbers[s->option] = s->number;
@@ -234,7 +252,9 @@ int core_load_setting(struct core *core, const char *name,
     struct master *master = name != NULL ? core_master_by_name(core, name) : NULL;
 
     ASSERT(!core->started);
-    return settings_apply(core, master, setting, err);
+    int status = settings_apply(core, master, setting, err);
+    settings_applied(core, master);
+    return status;
 }
 
 /* An address of the file: behaviour.md 12.2. */

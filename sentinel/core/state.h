@@ -43,6 +43,27 @@ struct chan {
     int64_t up_at;
 };
 
+/* What the other end of a link can refuse us (refusal.c). */
+enum refused {
+    REFUSED_AUTH,
+    REFUSED_NOAUTH, /* anything, for want of a password */
+    REFUSED_SETNAME,
+    REFUSED_PING,
+    REFUSED_INFO,
+    REFUSED_SUBSCRIBE,
+    REFUSED_PUBLISH,
+    REFUSED_SENTINEL,
+    REFUSED_MYID,
+    REFUSED_CLAIM,
+    REFUSED_SCRIPT,
+    REFUSED_MULTI,
+    REFUSED_SLAVEOF,
+    REFUSED_CONFIG,
+    REFUSED_KILL,
+    REFUSED_EXEC,
+    REFUSED_N
+};
+
 /* A remote address: to a data server (then |node|) or to a peer (then |peer|, and all
  * masters that know the peer share this link). */
 struct link {
@@ -70,12 +91,12 @@ struct link {
     int64_t ask_due_at;   /* the name is not looked up for this link before this */
     int64_t ask_pause_ms; /* grows while the link is in trouble */
     bool confirm; /* dialled, or about to be, without a fresh answer for the name */
-    bool auth_refused; /* the last AUTH was answered by an error, logged */
-    bool sub_refused;  /* the last SUBSCRIBE was, logged */
     char *tls_problem; /* why TLS failed, logged; NULL since it works */
     uint32_t n_mute;   /* connections in a row that ended without a PONG */
     bool is_mute;      /* cmd is up, or was, and has not answered a PING */
     bool was_heard;    /* it has answered a PING, since it was made or reset */
+    char **refusals;   /* by enum refused: the words of the other end, NULL where it did
+                        * not refuse; NULL if it refuses nothing */
     struct timer timer;
 };
 
@@ -118,8 +139,10 @@ struct node {
     int64_t hello_due_at; /* next PUBLISH of a hello */
     bool hello_pending;   /* one is under way */
 
-    int64_t repaired_at; /* last SLAVEOF to put it right; CORE_NEVER if none */
-    bool reconf_refused; /* the last reconfiguration was, and that is logged */
+    int64_t repaired_at;    /* last SLAVEOF to put it right; CORE_NEVER if none */
+    bool reconf_refused;    /* the last reconfiguration was, and that is logged */
+    uint8_t reconf_without; /* parts of it that are left out, being refused */
+    bool reconf_again;      /* to be sent once more when the link is up */
     enum reconf reconf;
     int64_t reconf_sent_at;
     int64_t info_wait_ms; /* fast INFO while something is awaited; 0: no */
@@ -249,6 +272,7 @@ struct master {
     int tls; /* of links to its servers: 1, 0; -1: as tls-replication says */
     int64_t forget_replica_ms; /* 0: replicas are never forgotten by themselves */
     char *notification_script, *reconfig_script, *auth_pass, *auth_user;
+    bool auth_changed;       /* while settings are applied */
     struct renamed *renames; /* in the order given */
     uint64_t config_epoch;
     char leader[RUN_ID_CAP]; /* our own last vote; "" unknown */
@@ -318,6 +342,7 @@ struct core {
     /* settings, indexed by enum core_option where they are numbers */
     int64_t numbers[CORE_OPT_N];
     char *announce_ip, *sentinel_user, *sentinel_pass, *requirepass;
+    bool auth_changed; /* while settings are applied */
 
     uint64_t current_epoch;
     uint64_t disk_epoch; /* current_epoch as last known to be on disk; what we tell */
@@ -398,8 +423,12 @@ bool core_voter_says_down(const struct core *core, const struct voter *voter);
 bool core_may_learn(const struct core *core, const char *host);
 
 bool node_is_master(const struct node *node);
-/* The word of the flags field: is a channel that should be up down? */
+/* The word of the flags field: is a channel that should be up down, or of no use for
+ * want of a password? A subscription that is refused is not missed: what else the
+ * server says counts, and link_refusals() tells. */
 bool link_is_disconnected(const struct link *link);
+/* Appends what the other end refuses us, in its words; false if nothing. */
+bool link_refusals(const struct link *link, struct buf *out);
 /* Host text to show for |addr|, by announce-hostnames. */
 const char *core_host(const struct core *core, const struct addr *addr);
 /* "wait_start" and so on. */

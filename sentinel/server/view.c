@@ -89,12 +89,24 @@ static void view_node_flags(const struct node *node, struct view_flags *flags)
 static size_t view_count_fields(const struct node *node)
 {
     const struct master *master = node->master;
+    size_t refusals = node->link->refusals != NULL ? 1 : 0;
 
     if (!node_is_master(node))
-        return 21 + (node->s_down ? 1 : 0);
-    return 20 + (size_t)(view_in_failover(node) ? 1 : 0) + (node->s_down ? 1 : 0) +
-           (master->o_down ? 1 : 0) + (master->notification_script != NULL ? 1 : 0) +
+        return 21 + (size_t)(node->s_down ? 1 : 0) + refusals;
+    return 20 + refusals + (size_t)(view_in_failover(node) ? 1 : 0) +
+           (node->s_down ? 1 : 0) + (master->o_down ? 1 : 0) +
+           (master->notification_script != NULL ? 1 : 0) +
            (master->reconfig_script != NULL ? 1 : 0);
+}
+
+/* The last field, while there is something to say. */
+static void view_refusals(struct buf *out, const struct link *link)
+{
+    struct buf text = {0};
+
+    if (link_refusals(link, &text))
+        view_text(out, "auth-error", buf_text(&text));
+    buf_release(&text);
 }
 
 /* Fields 18 to 25. */
@@ -156,6 +168,7 @@ void view_write_node(const struct server *server, struct buf *out, int proto,
         view_write_master_part(out, master);
     else
         view_write_replica_part(out, node);
+    view_refusals(out, node->link);
 }
 
 void view_write_voter(const struct server *server, struct buf *out, int proto,
@@ -172,7 +185,9 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     bool has_rival = peer_has_rival(server->core, peer);
     char rival[ADDR_NAME_CAP];
 
-    resp_map(out, proto, 14 + (size_t)(voter->s_down ? 1 : 0) + (has_rival ? 1 : 0));
+    resp_map(out, proto,
+             14 + (size_t)(voter->s_down ? 1 : 0) + (has_rival ? 1 : 0) +
+                 (size_t)(peer->link->refusals != NULL ? 1 : 0));
     view_text(out, "name", peer->run_id);
     view_text(out, "ip", core_host(server->core, &peer->addr));
     view_int(out, "port", peer->addr.port);
@@ -189,4 +204,5 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     view_uint(out, "voted-leader-epoch", voter->leader_epoch);
     if (has_rival) /* the same run id is announced from there as well */
         view_text(out, "duplicate-myid-at", addr_name(&peer->rival, false, rival));
+    view_refusals(out, peer->link);
 }

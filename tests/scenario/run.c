@@ -406,6 +406,7 @@ static bool do_disk(struct story *story)
 
 /*
  * server r1 refuse | obey           may SLAVEOF be used?
+ * server r1 deny=config,exec        what nobody may use; deny= ends it
  * server r1 busy | idle             a script blocks it; SCRIPT KILL ends that...
  * server r1 unkillable              ...unless this was said before
  * server r1 load=5s                 its next start loads for so long
@@ -422,6 +423,9 @@ static bool do_server(struct story *story)
         return false;
     if (strcmp(what, "refuse") == 0 || strcmp(what, "obey") == 0)
         redis->refuses = strcmp(what, "refuse") == 0;
+    const char *denied = story_option(story, "deny");
+    if (denied != NULL)
+        snprintf(redis->denied, sizeof(redis->denied), "%s", denied);
     if (strcmp(what, "busy") == 0 || strcmp(what, "idle") == 0)
         redis->busy = strcmp(what, "busy") == 0;
     redis->unkillable |= strcmp(what, "unkillable") == 0;

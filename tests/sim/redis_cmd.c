@@ -243,6 +243,20 @@ static void redis_execute(struct redis_client *client, const struct words *words
     }
 }
 
+/* Is it one of the commands that nobody may give? */
+static bool redis_denies(const struct redis *redis, const struct words *words)
+{
+    const char *at = redis->denied;
+
+    while (*at != '\0') {
+        size_t len = strcspn(at, ",");
+        if (words->at[0].len == len && strncasecmp(words->at[0].str, at, len) == 0)
+            return true;
+        at += len + (at[len] == ',');
+    }
+    return false;
+}
+
 /* Refused before anything is looked at? Appends the refusal. */
 static bool redis_refuses(struct redis_client *client, const struct words *words,
                           struct buf *out)
@@ -262,6 +276,8 @@ static bool redis_refuses(struct redis_client *client, const struct words *words
         why = "LOADING Redis is loading the dataset in memory";
     else if (redis->refuses && word_is(words, 0, "SLAVEOF"))
         why = "NOPERM this user has no permissions to run the 'slaveof' command";
+    else if (redis_denies(redis, words))
+        why = "NOPERM this user has no permissions to run that command";
     if (why != NULL)
         resp_error(out, why);
     return why != NULL;
@@ -353,8 +369,9 @@ static void redis_command(struct redis_client *client, const struct words *words
         client->multi_failed = client->in_multi;
     } else if (word_is(words, 0, "AUTH")) {
         const char *given = words->at[words->n - 1].str;
-        client->authed = strcmp(given, redis->password) == 0;
-        if (client->authed)
+        bool is_right = strcmp(given, redis->password) == 0;
+        client->authed = client->authed || is_right; /* who was known stays so */
+        if (is_right)
             resp_status(out, "OK");
         else
             resp_error(out, "WRONGPASS invalid username-password pair or user is "
