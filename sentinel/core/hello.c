@@ -14,6 +14,8 @@
 /* A peer that answers where it was, but says hello from elsewhere only, has moved after
  * so many publish periods. */
 #define MOVED_PERIODS 3
+/* With more replicas than this no rival is learnt: hellos may be forged. */
+#define RIVAL_REPLICAS_MAX 64
 
 struct hello {
     char ip[ADDR_HOST_MAX + 1];
@@ -440,6 +442,42 @@ static void claim_contradict(struct core *core, const struct voter *voter,
     hello_log(core, text, strlen(text), why);
 }
 
+/* The other side of a tie may be a server we do not know, after a RESET: it is looked
+ * at before anything is decided. Only a peer that says so itself makes us do that. */
+static void hello_learn_rival(struct core *core, struct master *master,
+                              const struct claim *claim, const struct link *from)
+{
+    struct addr addr = {0};
+
+    if (failover_in_progress(master) ||
+        addr_is(&master->current->addr, claim->host, claim->port))
+        return; /* no tie any more */
+    if (resolve_addr(core, &addr, claim->host, claim->port) == 0 && addr.port != 0 &&
+        addr.ip[0] != '\0' && node_find(master, &addr) == NULL &&
+        HASH_COUNT(master->replicas) < RIVAL_REPLICAS_MAX &&
+        scope_accepts(core, from, &addr, "a replica")) {
+        struct node *node = node_add_replica(core, master, &addr);
+        if (node != NULL)
+            emit_node(core, LOG_LVL_NOTICE, "+slave", node, NULL);
+    }
+    addr_release(&addr);
+}
+
+/* Does it name a master we do not know, in a configuration as new as ours? */
+static bool hello_names_rival(const struct core *core, const struct master *master,
+                              const struct hello *hello)
+{
+    if (hello->config_epoch != master->config_epoch || hello->config_epoch == 0 ||
+        failover_in_progress(master) ||
+        resolve_compare(core, &master->current->addr, hello->host,
+                        hello->master_port) != SAME_NO)
+        return false;
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (addr_is(&n->addr, hello->host, hello->master_port))
+            return false;
+    return true;
+}
+
 /* A hello names another master. The one who says so is asked over our own connection,
  * whose other end we know; only if that cannot be done, what we see decides. */
 static void hello_on_news(struct core *core, struct voter *voter,
@@ -454,6 +492,8 @@ static void hello_on_news(struct core *core, struct voter *voter,
         return;
     if (peer_answers(core, voter->peer) && link_is_open(voter->peer->link))
         command_claim(core, voter);
+    else if (hello->config_epoch == voter->master->config_epoch)
+        return; /* there is time until it can be asked */
     else if (hello_is_contradicted(core, voter->master, claim))
         claim_contradict(core, voter, "the master we know is well");
     else
@@ -468,7 +508,7 @@ void hello_on_claim(struct core *core, struct voter *voter,
     char port[24];
 
     claim->asked = false;
-    if (claim->host[0] == '\0' || claim->config_epoch <= voter->master->config_epoch)
+    if (claim->host[0] == '\0' || claim->config_epoch < voter->master->config_epoch)
         return;
     snprintf(port, sizeof(port), "%" PRId64, claim->port);
     bool agrees = value->type == RESP_ARRAY && value->n_items == 2 &&
@@ -479,6 +519,8 @@ void hello_on_claim(struct core *core, struct voter *voter,
         agrees = !hello_is_contradicted(core, voter->master, claim);
     if (!agrees)
         claim_contradict(core, voter, "the sentinel that should say so does not");
+    else if (claim->config_epoch == voter->master->config_epoch)
+        hello_learn_rival(core, voter->master, claim, voter->master->current->link);
     else
         hello_adopt_config(core, voter->master, voter, claim,
                            voter->master->current->link);
@@ -500,13 +542,14 @@ static void hello_apply(struct core *core, struct voter *voter,
                         hello->master_port) == SAME_YES) {
         master->config_epoch = hello->config_epoch;
         durable_touch_config(core, master);
-    } else if (hello->config_epoch > master->config_epoch) {
-        hello_on_news(core, voter, hello, from);
     } else if (hello_wins_tie(core, master, hello)) {
         struct claim claim = {.config_epoch = hello->config_epoch,
                               .port = hello->master_port};
         memcpy(claim.host, hello->host, sizeof(claim.host));
         hello_adopt_config(core, master, voter, &claim, from);
+    } else if (hello->config_epoch > master->config_epoch ||
+               hello_names_rival(core, master, hello)) {
+        hello_on_news(core, voter, hello, from);
     }
     hello_note_form(core, master, voter, hello);
 }

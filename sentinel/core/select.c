@@ -7,6 +7,27 @@
 #define INFO_AGE_PERIODS 3
 #define LINK_DOWN_FACTOR 10
 
+/*
+ * Replicas whose data is older than this lost their master too long before it went
+ * down: it took writes that they do not have. One that became a replica by hand has
+ * taken none since, although that makes it sdown only much later; its INFO says so with
+ * a delay of up to a period.
+ */
+int64_t core_link_down_max(const struct master *master)
+{
+    const struct core *core = master->core;
+    const struct node *current = master->current;
+    int64_t max = LINK_DOWN_FACTOR * master->down_after_ms;
+
+    if (!current->s_down)
+        return max;
+    int64_t since = current->s_down_at;
+    if (current->role == ROLE_REPLICA)
+        since =
+            min_i64(since, current->role_at - core_number(core, CORE_OPT_INFO_PERIOD));
+    return core->now - since + max;
+}
+
 /* NULL if |node| may be promoted, else why not. */
 static const char *select_veto(const struct core *core, const struct node *node)
 {
@@ -16,8 +37,6 @@ static const char *select_veto(const struct core *core, const struct node *node)
     int64_t info_max = current->s_down
                            ? PING_AGE_PERIODS * ping
                            : INFO_AGE_PERIODS * core_number(core, CORE_OPT_INFO_PERIOD);
-    int64_t link_max = (current->s_down ? core->now - current->s_down_at : 0) +
-                       LINK_DOWN_FACTOR * master->down_after_ms;
 
     /* Or is just becoming so: its timer may run later in this very step. */
     if (node->s_down || core->now >= detect_next(core, node))
@@ -30,7 +49,7 @@ static const char *select_veto(const struct core *core, const struct node *node)
         return "its priority is 0";
     if (node->info_at == CORE_NEVER || core->now - node->info_at > info_max)
         return "its last INFO is too old";
-    if (node->link_down_ms > link_max)
+    if (node->link_down_ms > core_link_down_max(master))
         return "it lost its master too long ago";
     return NULL;
 }

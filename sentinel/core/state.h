@@ -404,6 +404,10 @@ static inline int64_t core_lived(const struct core *core, int64_t now)
 
 struct master *core_master_by_name(const struct core *core, const char *name);
 
+/* How long the link of a replica to |master| may be down for the replica still to be
+ * promoted, in ms. */
+int64_t core_link_down_max(const struct master *master);
+
 /* The node clients should be sent to: the promoted replica from FO_RECONF on, else the
  * current master. */
 const struct node *master_address_node(const struct master *master);

@@ -21,7 +21,7 @@
 #define JOBS_MAX 64
 #define CHECK_EVERY 64 /* events between two looks at all states */
 #define FAILURES_MAX 10
-#define EXCUSED_MAX 12       /* hopeless seeds that are named */
+#define EXCUSED_MAX 12       /* excused seeds that are named, of each kind */
 #define SEED_SECONDS_MAX 600 /* a core that goes round in circles is ended */
 
 struct cli {
@@ -194,8 +194,7 @@ struct totals {
     struct sim_statistics sum;
     struct samples detect, promoted, agreed, settle;
     uint64_t n_seeds, n_failed;
-    uint64_t excused[EXCUSED_MAX];
-    size_t n_excused;
+    uint64_t excused[EXCUSE_N][EXCUSED_MAX]; /* the first of each kind */
 };
 
 static void samples_add(struct samples *samples, int64_t ms, uint64_t seed)
@@ -248,10 +247,11 @@ static void totals_add(struct totals *totals, const struct report *report)
     sum->n_aborts_timeout += s->n_aborts_timeout;
     sum->n_tilts += s->n_tilts;
     sum->n_restarts += s->n_restarts;
-    sum->n_hopeless += s->n_hopeless;
-    sum->n_torn += s->n_torn;
-    if (s->n_hopeless > 0 && totals->n_excused < EXCUSED_MAX)
-        totals->excused[totals->n_excused++] = report->seed;
+    for (int i = 0; i < EXCUSE_N; i++) {
+        if (s->n_excused[i] > 0 && sum->n_excused[i] < EXCUSED_MAX)
+            totals->excused[i][sum->n_excused[i]] = report->seed;
+        sum->n_excused[i] += s->n_excused[i];
+    }
     samples_add(&totals->settle, s->settle_ms, report->seed);
     for (int g = 0; g < s->n_groups; g++) {
         samples_add(&totals->detect, s->detect_ms[g], report->seed);
@@ -272,12 +272,17 @@ static void totals_print(struct totals *totals)
            s->n_elections, s->n_contested, s->n_elected, s->n_promotions,
            s->n_switches);
     printf("  aborts: not elected %u, no good replica %u, replica too slow %u; tilts "
-           "%u, restarts %u, hopeless %u (torn %u)\n",
+           "%u, restarts %u\n",
            s->n_aborts_votes, s->n_aborts_replica, s->n_aborts_timeout, s->n_tilts,
-           s->n_restarts, s->n_hopeless, s->n_torn);
-    for (size_t i = 0; i < totals->n_excused; i++)
-        printf("%s %" PRIu64, i == 0 ? "  hopeless:" : "", totals->excused[i]);
-    printf("%s", totals->n_excused > 0 ? "\n" : "");
+           s->n_restarts);
+    for (int i = 0; i < EXCUSE_N; i++) {
+        if (s->n_excused[i] == 0)
+            continue;
+        printf("  excused %u, %s:", s->n_excused[i], excuse_text((enum excuse)i));
+        for (uint32_t j = 0; j < s->n_excused[i] && j < EXCUSED_MAX; j++)
+            printf(" %" PRIu64, totals->excused[i][j]);
+        printf("\n");
+    }
     samples_print("master dead to +odown", &totals->detect);
     samples_print("master dead to next one promoted", &totals->promoted);
     samples_print("master dead to all agreed", &totals->agreed);

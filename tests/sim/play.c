@@ -197,87 +197,17 @@ static int64_t settle_bound(const struct sim *sim)
     return 30000 + 3 * longest + 60000;
 }
 
-/* Selection refuses replicas that lost their master long ago (behaviour.md 14, number
- * 31): then nothing can be promoted, whatever is healed. */
-static bool is_hopeless(const struct sim *sim, node_set set, int group)
-{
-    for (int i = 0; i < sim->n_nodes; i++) {
-        const struct host *host = sim->nodes[i].host;
-        const struct master *m = host != NULL ? host_master(host, group) : NULL;
-        if (m == NULL || (set >> i & 1) == 0)
-            continue;
-        if (!m->current->s_down)
-            return false;
-        int64_t now = host->core->now;
-        for (const struct node *n = m->replicas; n != NULL; n = n->hh.next)
-            if (n->priority != 0 &&
-                n->link_down_ms <= now - m->current->s_down_at + 10 * m->down_after_ms)
-                return false;
-    }
-    return true;
-}
-
-/* Sentinels that were all made to forget each other, and sit at different masters, have
- * no way to meet again: that is why RESET is to be given one by one. */
-static bool is_estranged(const struct sim *sim, node_set set, int group)
-{
-    if (!world_has_fault(sim, FAULT_RESET))
-        return false;
-    for (int i = 0; i < sim->n_nodes; i++) {
-        const struct host *host = sim->nodes[i].host;
-        const struct master *m = host != NULL ? host_master(host, group) : NULL;
-        if (m == NULL || (set >> i & 1) == 0)
-            continue;
-        for (int j = 0; j < sim->n_nodes; j++) {
-            const struct host *other = sim->nodes[j].host;
-            struct voter *voter = NULL;
-            if (i == j || other == NULL || other->core == NULL || (set >> j & 1) == 0)
-                continue;
-            HASH_FIND_STR(m->voters, other->core->myid, voter);
-            if (voter == NULL)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Two promotions by one config epoch: possible only by forced failovers that had no
- * majority, and by RESET in the middle of one. Nothing says who is right. */
-static bool is_torn(const struct sim *sim, node_set set, int group)
-{
-    static const enum fault_kind causes[] = {FAULT_MANUAL, FAULT_TWICE, FAULT_RESET};
-    const struct master *first = NULL;
-    bool has_cause = false;
-
-    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-        has_cause |= world_has_fault(sim, causes[i]);
-    for (int i = 0; has_cause && i < sim->n_nodes; i++) {
-        const struct host *host = sim->nodes[i].host;
-        const struct master *m = host != NULL ? host_master(host, group) : NULL;
-        if (m == NULL || (set >> i & 1) == 0)
-            continue;
-        if (first == NULL)
-            first = m;
-        if (first->config_epoch == m->config_epoch &&
-            !addr_equal(&first->current->addr, &m->current->addr))
-            return true;
-    }
-    return false;
-}
-
 static bool is_excused(struct sim *sim, node_set set)
 {
     for (int g = 0; g < sim->n_groups; g++) {
         if (check_agreement(sim, set, g, NULL) == NULL)
             continue;
-        bool torn = is_torn(sim, set, g);
-        if (!torn && !is_hopeless(sim, set, g) && !is_estranged(sim, set, g))
+        enum excuse excuse = excuse_find(sim, set, g);
+        if (excuse == EXCUSE_NONE)
             continue;
         world_note(sim, "%s cannot be settled: %s", sim->groups[g].name,
-                   torn ? "one config epoch, two addresses"
-                        : "no candidate, or sentinels that forgot each other");
-        sim->stats.n_hopeless++;
-        sim->stats.n_torn += torn;
+                   excuse_text(excuse));
+        sim->stats.n_excused[excuse]++;
         return true;
     }
     return false;

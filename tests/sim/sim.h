@@ -59,6 +59,22 @@ enum fault_kind {
 
 const char *fault_name(enum fault_kind kind);
 
+/* Why a healed majority need not come to agree (excuse.c). */
+#define EXCUSE_MAP(X)                                                                  \
+    X(EXCUSE_NONE, "nothing excuses it")                                               \
+    X(EXCUSE_NO_CANDIDATE, "no replica has priority and data that is fresh enough")    \
+    X(EXCUSE_NO_REPLICA, "RESET at a master made a replica by hand: none is known")    \
+    X(EXCUSE_ESTRANGED, "they forgot each other and share no server")
+
+enum excuse {
+#define EXCUSE_X(name, text) name,
+    EXCUSE_MAP(EXCUSE_X)
+#undef EXCUSE_X
+        EXCUSE_N
+};
+
+const char *excuse_text(enum excuse excuse);
+
 enum sim_line {
     SIM_LINE_EVENT, /* an event of a sentinel: log and Pub/Sub */
     SIM_LINE_LOG,   /* a log line of a sentinel */
@@ -95,9 +111,8 @@ struct sim_statistics {
     int n_groups;
     int64_t promoted_ms[SIM_GROUPS_MAX], agreed_ms[SIM_GROUPS_MAX];
     int64_t detect_ms[SIM_GROUPS_MAX];
-    uint32_t n_hopeless; /* nothing that may be promoted was left */
-    uint32_t n_torn;     /* of those: one config epoch, two addresses */
-    int64_t settle_ms;   /* from the healing of the majority to agreement */
+    uint32_t n_excused[EXCUSE_N]; /* runs without agreement in the end, and why */
+    int64_t settle_ms;            /* from the healing of the majority to agreement */
 };
 
 struct sim *sim_new(const struct sim_options *options);

@@ -398,6 +398,10 @@ bool check_is_known(const struct sim *sim, node_set set, int node, bool by_all);
 const char *check_agreement(struct sim *sim, node_set set, int group, int *master);
 bool check_was_told(const struct sim *sim, int group, int node, int64_t since);
 
+/* excuse.c: why the sentinels of |set| need not agree about |group|, as things stand.
+ */
+enum excuse excuse_find(const struct sim *sim, node_set set, int group);
+
 /* ------------------------------------------------------- faults (faults.c) ------- */
 
 void faults_start(struct sim *sim, int64_t until);

@@ -1,0 +1,133 @@
+/*
+ * excuse.c - what is not promised. When a healed majority does not come to agree, that
+ * is a failure, unless one of these is the reason (INVARIANTS.md says them to users).
+ */
+#include "tests/sim/check.h"
+
+#include <string.h>
+
+static const char *const texts[EXCUSE_N] = {
+#define EXCUSE_X(name, text) text,
+    EXCUSE_MAP(EXCUSE_X)
+#undef EXCUSE_X
+};
+
+const char *excuse_text(enum excuse excuse)
+{
+    return texts[excuse];
+}
+
+/* The sentinels of |set| that run and monitor |group|; returns how many. */
+static int members(const struct sim *sim, node_set set, int group,
+                   const struct host *out[SIM_NODES_MAX])
+{
+    int n = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        if (host != NULL && (set >> i & 1) != 0 && host_master(host, group) != NULL)
+            out[n++] = host;
+    }
+    return n;
+}
+
+/* Nobody has a candidate: each replica lost its master so long before the master was
+ * found down that selection refuses it (behaviour.md 14, number 31). */
+static bool has_no_candidate(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts);
+
+    for (int i = 0; i < n; i++) {
+        const struct master *m = host_master(hosts[i], group);
+        if (!m->current->s_down)
+            return false;
+        for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
+            if (r->priority != 0 && r->link_down_ms <= core_link_down_max(m))
+                return false;
+    }
+    return true;
+}
+
+/* The master was made a replica by hand, and RESET made them forget all replicas that
+ * may be promoted: its own replicas are not named by anybody any more. */
+static bool have_no_replica(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts);
+
+    if (!world_has_fault(sim, FAULT_RESET))
+        return false;
+    for (int i = 0; i < n; i++) {
+        const struct master *m = host_master(hosts[i], group);
+        if (m->current->role != ROLE_REPLICA)
+            return false;
+        for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
+            if (r->priority != 0)
+                return false;
+    }
+    return n > 0;
+}
+
+static const struct node *node_named(const struct master *master, const char *ip,
+                                     int64_t port)
+{
+    if (addr_is(&master->current->addr, ip, port))
+        return master->current;
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (addr_is(&n->addr, ip, port))
+            return n;
+    return NULL;
+}
+
+/* Can |a| and |b| hear of each other? One of them knows the other, or a server that
+ * both know carries their hellos. */
+static bool can_meet(const struct host *a, const struct host *b, int group)
+{
+    const struct master *ma = host_master(a, group), *mb = host_master(b, group);
+    struct voter *voter = NULL;
+
+    HASH_FIND_STR(ma->voters, b->core->myid, voter);
+    if (voter == NULL)
+        HASH_FIND_STR(mb->voters, a->core->myid, voter);
+    if (voter != NULL)
+        return true;
+    const struct addr *addr = &ma->current->addr;
+    if (node_named(mb, addr->ip, addr->port) != NULL)
+        return true;
+    for (const struct node *n = ma->replicas; n != NULL; n = n->hh.next)
+        if (node_named(mb, n->addr.ip, n->addr.port) != NULL)
+            return true;
+    return false;
+}
+
+/* Sentinels that were made to forget each other (RESET, or REMOVE and MONITOR) while
+ * they knew different servers have no way to meet again. */
+static bool are_estranged(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts), n_met = 1;
+    bool met[SIM_NODES_MAX] = {true};
+
+    if (!world_has_fault(sim, FAULT_RESET) || n == 0)
+        return false;
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++)
+                if (met[i] && !met[j] && can_meet(hosts[i], hosts[j], group))
+                    met[j] = more = true, n_met++;
+    }
+    return n_met < n;
+}
+
+enum excuse excuse_find(const struct sim *sim, node_set set, int group)
+{
+    if (are_estranged(sim, set, group))
+        return EXCUSE_ESTRANGED;
+    if (have_no_replica(sim, set, group))
+        return EXCUSE_NO_REPLICA;
+    if (has_no_candidate(sim, set, group))
+        return EXCUSE_NO_CANDIDATE;
+    return EXCUSE_NONE;
+}
