@@ -34,6 +34,7 @@ struct judge *check_new(struct sim *sim)
     struct judge *judge = mem_zalloc(sizeof(*judge));
 
     (void)sim;
+    judge->opinions = mem_zalloc(SIM_NODES_MAX * sizeof(*judge->opinions));
     return judge;
 }
 
@@ -41,6 +42,7 @@ void check_free(struct judge *judge)
 {
     mem_free(judge->votes);
     mem_free(judge->elections);
+    mem_free(judge->opinions);
     resp_request_release(&judge->parser);
     mem_free(judge);
 }
@@ -164,7 +166,8 @@ static void check_hello(struct host *host, const char *payload)
                     host->facts.config_epoch[group], &told->config_epoch[group]);
 }
 
-static void check_ask(struct host *host, const struct resp_request *rq)
+/* Returns the server that is asked about, -1 if there is none. */
+static int check_ask(struct host *host, const struct resp_request *rq)
 {
     uint64_t epoch = strtoull(rq->args[4].str, NULL, 10);
     int64_t port = strtoll(rq->args[3].str, NULL, 10);
@@ -174,6 +177,7 @@ static void check_ask(struct host *host, const struct resp_request *rq)
         host->sim->nodes[node].redis != NULL)
         check_vote(host, host->sim->nodes[node].redis->group, epoch, rq->args[5].str,
                    "asks for votes");
+    return node;
 }
 
 /* -------------------------------------------------------------- S1: promotions --- */
@@ -212,19 +216,20 @@ static void check_no_one(struct host *host, const struct channel *channel)
     judge->told_epoch[group] = fo->epoch;
 }
 
-void check_sent(struct host *host, const struct channel *channel, const char *bytes,
-                size_t len)
+int check_sent(struct host *host, const struct channel *channel, const char *bytes,
+               size_t len)
 {
+    int about = -1;
     struct resp_request *rq = &host->sim->judge->parser;
     struct error err;
     int rc;
 
     if (host->sim->judge->is_off)
-        return;
+        return -1;
     if (memmem(bytes, len, "PUBLISH", 7) == NULL &&
         memmem(bytes, len, "SLAVEOF", 7) == NULL &&
         memmem(bytes, len, "is-master", 9) == NULL)
-        return;
+        return -1;
     resp_request_feed(rq, bytes, len);
     while ((rc = resp_request_next(rq, &resp_limits_default, &err)) == 0) {
         if (rq->n_args == 3 && strcmp(rq->args[0].str, "PUBLISH") == 0)
@@ -234,10 +239,11 @@ void check_sent(struct host *host, const struct channel *channel, const char *by
             check_no_one(host, channel);
         else if (rq->n_args == 6 && channel->to_peer &&
                  strcmp(rq->args[1].str, "is-master-down-by-addr") == 0)
-            check_ask(host, rq);
+            about = check_ask(host, rq);
     }
     if (rc != ERR_MORE || rq->pos != rq->in.len)
         world_fail(host->sim, "S8: %s sends half a request", host->machine->name);
+    return about;
 }
 
 /* ------------------------------------------------------------ S4: real evidence -- */
@@ -352,6 +358,7 @@ static void check_selected(struct host *host, const struct master *master, int g
             world_fail(sim, "S5: %s selects %s: %s", host->machine->name,
                        sim->nodes[id].name,
                        node->s_down ? "it is sdown" : "its priority is 0");
+        check_stale(host, master, sim->nodes[id].redis);
     }
 }
 
@@ -405,6 +412,8 @@ static void check_event(struct host *host, const struct core_action *action)
     int group = check_event_group(host->sim, action->event.text);
     const struct master *master = group >= 0 ? host_master(host, group) : NULL;
 
+    if (strcmp(channel, "+switch-master") == 0 || strcmp(channel, "+monitor") == 0)
+        check_adopted(host, action->event.text);
     stats->n_switches += strcmp(channel, "+switch-master") == 0;
     stats->n_tilts += strcmp(channel, "+tilt") == 0;
     stats->n_aborts_votes += strcmp(channel, "-failover-abort-not-elected") == 0;
@@ -418,8 +427,10 @@ static void check_event(struct host *host, const struct core_action *action)
         check_elected(host, master, group);
     else if (strcmp(channel, "+selected-slave") == 0)
         check_selected(host, master, group, action->event.text);
-    else if (strcmp(channel, "+odown") == 0 && host->sim->judge->odown_at[group] < 0)
-        host->sim->judge->odown_at[group] = host->sim->now;
+    else if (strcmp(channel, "+odown") == 0)
+        check_odown(host, group, action->event.text);
+    else if (strcmp(channel, "+sdown") == 0)
+        check_sdown(host, master, group, action->event.text);
 }
 
 void check_action(struct host *host, bool was_tilt, const struct core_action *action)
@@ -438,6 +449,8 @@ void check_started(struct host *host)
     struct told *told = &sim->judge->told[host->machine->id];
 
     sim->stats.n_restarts += host->n_starts > 1;
+    memset(sim->judge->opinions[host->machine->id], 0,
+           sizeof(sim->judge->opinions[host->machine->id]));
     if (told->run_id[0] != '\0' && strcmp(told->run_id, host->id) != 0)
         world_fail(sim, "S9: %s comes back with another run id", host->machine->name);
 }

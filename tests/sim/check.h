@@ -29,6 +29,12 @@ struct told {
     uint64_t config_epoch[SIM_GROUPS_MAX];
 };
 
+/* What a peer last told a sentinel about a master, or which master it came to. */
+struct opinion {
+    int about; /* the server; node id + 1, 0: none (is down) */
+    int64_t at;
+};
+
 struct judge {
     bool is_off; /* scenarios with forged messages */
     struct vote *votes;
@@ -46,8 +52,19 @@ struct judge {
     uint64_t told_epoch[SIM_GROUPS_MAX];
     bool tried_forced[SIM_NODES_MAX][SIM_GROUPS_MAX]; /* the last attempt was */
     int64_t odown_at[SIM_GROUPS_MAX]; /* first +odown since it was set to -1 */
+    /* by sentinel, peer and group */
+    struct opinion (*opinions)[SIM_NODES_MAX][SIM_GROUPS_MAX];
+    /* by sentinel and group: when it came to its present master */
+    struct opinion adopted[SIM_NODES_MAX][SIM_GROUPS_MAX];
     struct resp_request parser;
 };
+
+/* check_evidence.c */
+void check_odown(struct host *host, int group, const char *text);
+void check_sdown(struct host *host, const struct master *master, int group,
+                 const char *text);
+void check_stale(struct host *host, const struct master *master,
+                 const struct redis *redis);
 
 int check_group_named(const struct sim *sim, const char *name, size_t len);
 

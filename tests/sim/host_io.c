@@ -100,7 +100,7 @@ void host_send(struct host *host, const struct core_action *action)
     *channel->pending_tail = pending;
     channel->pending_tail = &pending->next;
     world_hash(host->sim, action->send.bytes, action->send.len);
-    check_sent(host, channel, action->send.bytes, action->send.len);
+    pending->about = check_sent(host, channel, action->send.bytes, action->send.len);
     net_send(host->sim, conn, END_CLIENT, action->send.bytes, action->send.len);
     if (host->crash_after[0] != '\0' &&
         memmem(action->send.bytes, action->send.len, host->crash_after,
@@ -177,6 +177,8 @@ static void channel_reply(struct channel *channel, const struct resp_value *valu
     }
     if (channel->chan == LINK_CMD && channel->to >= 0 && is_valid_ping_reply(value))
         check_valid_reply(host, channel->to);
+    if (channel->to_peer && channel->to >= 0 && pending->about >= 0)
+        check_opinion(host, channel->to, pending->about, value);
     event.type = CORE_EV_REPLY;
     event.reply.link = channel->link;
     event.reply.chan = channel->chan;

@@ -247,6 +247,7 @@ void redis_publish(struct redis *redis, const char *payload, size_t len, bool re
 /* A command whose replies are awaited. */
 struct pending {
     uint64_t tag;
+    int about; /* a question to a peer: about which server; -1 none */
     int n_left, n_done;
     struct pending *next;
 };
@@ -384,8 +385,14 @@ struct judge *check_new(struct sim *sim);
 void check_free(struct judge *judge);
 void check_action(struct host *host, bool was_tilt, const struct core_action *action);
 void check_valid_reply(struct host *host, int node);
-void check_sent(struct host *host, const struct channel *channel, const char *bytes,
-                size_t len);
+/* Returns the server a question to a peer is about; -1 if it is no question. */
+int check_sent(struct host *host, const struct channel *channel, const char *bytes,
+               size_t len);
+/* |peer| answered a question about the server |about|. */
+void check_opinion(struct host *host, int peer, int about,
+                   const struct resp_value *value);
+/* An event says that the sentinel came to another master of some group. */
+void check_adopted(struct host *host, const char *text);
 void check_vote_answer(struct host *host, int group, const struct core_action *action);
 void check_started(struct host *host);
 /* Everything that is judged by looking at the states. */
