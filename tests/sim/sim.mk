@@ -9,3 +9,7 @@ $(BUILD)/sim: $(BUILD)/tests/sim/main.o $(BUILD)/sim.a $(BUILD)/tests/lib/reply.
 
 sim: $(BUILD)/sim ## simulated clusters under faults: SEEDS=1-2000 JOBS=n FLAGS=...
 	$(Q)$(BUILD)/sim --seeds $(SEEDS) --jobs $(JOBS) --statistics $(FLAGS)
+
+sim-mutants: ## deliberate defects, one by one: the simulator must notice each
+	$(Q)$(PYTHON) tests/sim/mutants.py --build $(BUILD) --make "$(MAKE)" $(MUTANTS)
+.PHONY: sim-mutants
