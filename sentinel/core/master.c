@@ -65,6 +65,9 @@ struct master *master_new(struct core *core, const char *name, const struct addr
     HASH_ADD_KEYPTR(hh, core->masters, master->name, strlen(master->name), master);
     node_new(core, master, addr);
     master_reindex(core, master);
+    /* It may have been monitored here before: no second vote in an epoch of then. */
+    if (core->started)
+        master->leader_epoch = core->current_epoch;
     durable_touch(core, master);
     return master;
 }

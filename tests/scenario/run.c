@@ -493,6 +493,32 @@ static bool do_cli(struct story *story)
     return true;
 }
 
+/*
+ * swarm seed=N [sentinels=N] [groups=N] [servers=N] [horizon=ms] [without=kind,kind]
+ *       [keep=strike,strike]
+ * Plays a seed of the simulator, in a world of its own: `--story` of the simulator
+ * writes such stories. Tells only what is broken.
+ */
+static bool do_swarm(struct story *story)
+{
+    struct sim_options options = {.check_every = SIM_CHECK_EVERY};
+    char name[16];
+
+    for (size_t i = 1; i < story->words.n; i++) {
+        const char *word = story_word(story, i), *value = strchr(word, '=');
+        if (value == NULL || (size_t)(value - word) >= sizeof(name))
+            return story_fail(story, "no option of a swarm", word);
+        snprintf(name, sizeof(name), "%.*s", (int)(value - word), word);
+        if (!sim_options_set(&options, name, value + 1))
+            return story_fail(story, "no option of a swarm", word);
+    }
+    struct sim *sim = sim_new(&options);
+    if (!sim_play(sim))
+        buf_printf(&story->out, "broken: %s\n", sim_violation(sim));
+    sim_free(sim);
+    return true;
+}
+
 /* config s1: the `sentinel` lines of its file, as they are on disk. */
 static bool do_config(struct story *story)
 {
@@ -633,6 +659,7 @@ static const struct {
     {"scripts", 2, do_scripts},
     {"cli", 3, do_cli},
     {"config", 2, do_config},
+    {"swarm", 2, do_swarm},
     {"roles", 1, do_roles},
     {"hello", 3, do_hello},
     {"hide", 2, do_hide},

@@ -82,7 +82,7 @@ static void build_group(struct sim *sim, int index, int n_sentinels)
     g->parallel_syncs = rng_between(rng, 1, 3);
     g->quorum = (int)rng_between(rng, 1, majority);
     /* Sentinels that forgot their peers are outvoted only by a majority's quorum. */
-    if (rng_chance(rng, 1, 2) || world_has_fault(sim, FAULT_RESET))
+    if (rng_chance(rng, 1, 2) || world_makes_forget(sim))
         g->quorum = majority;
     if (rng_chance(rng, 1, 4))
         snprintf(g->password, sizeof(g->password), "secret%d", index & 0xff);

@@ -414,6 +414,8 @@ static void check_event(struct host *host, const struct core_action *action)
 
     if (strcmp(channel, "+switch-master") == 0 || strcmp(channel, "+monitor") == 0)
         check_adopted(host, action->event.text);
+    if (strcmp(channel, "-monitor") == 0 && group >= 0) /* it may forget its epoch */
+        host->sim->judge->told[host->machine->id].config_epoch[group] = 0;
     stats->n_switches += strcmp(channel, "+switch-master") == 0;
     stats->n_tilts += strcmp(channel, "+tilt") == 0;
     stats->n_aborts_votes += strcmp(channel, "-failover-abort-not-elected") == 0;

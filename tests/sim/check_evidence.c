@@ -114,9 +114,10 @@ void check_stale(struct host *host, const struct master *master,
         redis->repl == REPL_STALLED || redis->repl_down_at < 0)
         return;
     if (current->s_down) {
+        int64_t by_role = host->core->now - current->role_at + 10000;
         outage = host->core->now - current->s_down_at;
-        if (current->role == ROLE_REPLICA)
-            outage = host->core->now - current->role_at + 10000;
+        if (current->role == ROLE_REPLICA && by_role > outage)
+            outage = by_role;
     }
     int64_t most = outage + 10 * master->down_after_ms +
                    (current->s_down ? INFO_DOWN_MS : INFO_UP_MS);

@@ -56,7 +56,7 @@ static bool have_no_replica(const struct sim *sim, node_set set, int group)
     const struct host *hosts[SIM_NODES_MAX];
     int n = members(sim, set, group, hosts);
 
-    if (!world_has_fault(sim, FAULT_RESET))
+    if (!world_makes_forget(sim))
         return false;
     for (int i = 0; i < n; i++) {
         const struct master *m = host_master(hosts[i], group);
@@ -109,7 +109,7 @@ static bool are_estranged(const struct sim *sim, node_set set, int group)
     int n = members(sim, set, group, hosts), n_met = 1;
     bool met[SIM_NODES_MAX] = {true};
 
-    if (!world_has_fault(sim, FAULT_RESET) || n == 0)
+    if (!world_makes_forget(sim) || n == 0)
         return false;
     for (bool more = true; more;) {
         more = false;
@@ -121,6 +121,24 @@ static bool are_estranged(const struct sim *sim, node_set set, int group)
     return n_met < n;
 }
 
+/* Sentinels that were all made to forget the master, and were told different ones when
+ * they were to monitor it again, have no epoch to say who is right (behaviour.md 14,
+ * number 23). */
+static bool has_no_epoch(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts);
+
+    for (int i = 1; world_has_fault(sim, FAULT_FORGET) && i < n; i++) {
+        const struct master *a = host_master(hosts[0], group);
+        const struct master *b = host_master(hosts[i], group);
+        if (a->config_epoch == 0 && b->config_epoch == 0 &&
+            !addr_equal(&a->current->addr, &b->current->addr))
+            return true;
+    }
+    return false;
+}
+
 enum excuse excuse_find(const struct sim *sim, node_set set, int group)
 {
     if (are_estranged(sim, set, group))
@@ -129,5 +147,7 @@ enum excuse excuse_find(const struct sim *sim, node_set set, int group)
         return EXCUSE_NO_REPLICA;
     if (has_no_candidate(sim, set, group))
         return EXCUSE_NO_CANDIDATE;
+    if (has_no_epoch(sim, set, group))
+        return EXCUSE_NO_EPOCH;
     return EXCUSE_NONE;
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/sim/world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,7 +98,7 @@ static void end_disk(struct sim *sim, struct entry *entry)
     if (entry->round != sim->fault_round)
         return;
     world_note(sim, "disk of %s is fine again", host->machine->name);
-    host->disk_full = false;
+    host->disk_full = host->disk_readonly = false;
     host->disk_slow_ms = 0;
 }
 
@@ -379,6 +380,44 @@ static void fault_move(struct sim *sim, struct rng *rng)
     later(sim, down_ms, end_down, node, 0);
 }
 
+static void fault_readonly(struct sim *sim, struct rng *rng)
+{
+    struct host *host = pick_host(sim, rng);
+    int64_t ms = rng_between(rng, 500, 20000);
+
+    world_note(sim, "disk of %s is read-only", host->machine->name);
+    host->disk_readonly = true;
+    later(sim, ms, end_disk, host->machine->id, 0);
+}
+
+static void fault_echo(struct sim *sim, struct rng *rng)
+{
+    struct host *host = pick_host(sim, rng);
+
+    world_note(sim, "%s reads hellos twice", host->machine->name);
+    host->echo_until = sim->now + rng_between(rng, 1000, 20000);
+}
+
+static void fault_together(struct sim *sim, struct rng *rng)
+{
+    world_note(sim, "all masters die");
+    for (int i = 0; i < sim->n_nodes; i++) {
+        struct redis *redis = sim->nodes[i].redis;
+        if (redis == NULL || !redis->machine->up || !redis_is_master(redis))
+            continue;
+        redis_crash(redis);
+        later(sim, rng_between(rng, 200, 25000), end_down, i, 0);
+    }
+}
+
+static void fault_asym(struct sim *sim, struct rng *rng)
+{
+    node_set a = pick_set(sim, rng);
+
+    fault_cut(sim, a, world_all(sim) & ~a, rng_between(rng, 500, 20000),
+              "nothing leaves the part");
+}
+
 /* ------------------------------------------------------------- administrators ---- */
 
 static void fault_manual(struct sim *sim, struct rng *rng)
@@ -416,13 +455,147 @@ static void fault_set(struct sim *sim, struct rng *rng)
     static const int64_t low[] = {400, 2000, 1, 1}, high[] = {6000, 30000, 4, 2};
     struct host *host = pick_host(sim, rng);
     struct group *group = &sim->groups[rng_below(rng, (uint32_t)sim->n_groups)];
-    uint32_t i = rng_below(rng, world_has_fault(sim, FAULT_RESET) ? 3 : 4);
+    uint32_t i = rng_below(rng, world_makes_forget(sim) ? 3 : 4);
     char value[24];
 
     snprintf(value, sizeof(value), "%d", (int)rng_between(rng, low[i], high[i]));
     world_note(sim, "SENTINEL SET %s %s %s on %s", group->name, options[i], value,
                host->machine->name);
     host_tell(host, "SENTINEL", "SET", group->name, options[i], value, NULL);
+}
+
+/* What somebody would read from the other sentinels: the newest configuration. */
+static const struct addr *newest_address(const struct sim *sim, int group, node_set set)
+{
+    const struct master *newest = NULL;
+
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *host = sim->nodes[i].host;
+        const struct master *m = host != NULL ? host_master(host, group) : NULL;
+        if (m != NULL && (set >> i & 1) != 0 &&
+            (newest == NULL || m->config_epoch > newest->config_epoch))
+            newest = m;
+    }
+    return newest != NULL ? &newest->current->addr : NULL;
+}
+
+/* Makes |host| monitor |group| as it once did. Commands may have been lost with the
+ * process, or wait for its disk: so not all is there that was asked for. */
+static void monitor_again(struct sim *sim, struct host *host, int group, node_set set)
+{
+    const struct group *g = &sim->groups[group];
+    const struct addr *addr = newest_address(sim, group, set);
+    const char *ip = addr != NULL ? addr->ip : sim->nodes[g->master].ip;
+    char port[8], quorum[8], down[24], timeout[24];
+
+    if (!host_is_running(host))
+        return;
+    const struct master *master = host_master(host, group);
+    if (master == NULL) {
+        snprintf(port, sizeof(port), "%u", addr != NULL ? addr->port : 6379u);
+        snprintf(quorum, sizeof(quorum), "%d", g->quorum & 0xff);
+        snprintf(down, sizeof(down), "%" PRId64, g->down_after_ms);
+        snprintf(timeout, sizeof(timeout), "%" PRId64, g->failover_timeout_ms);
+        world_note(sim, "SENTINEL MONITOR %s %s on %s", g->name, ip,
+                   host->machine->name);
+        host_tell(host, "SENTINEL", "MONITOR", g->name, ip, port, quorum, NULL);
+        host_tell(host, "SENTINEL", "SET", g->name, "down-after-milliseconds", down,
+                  "failover-timeout", timeout, NULL);
+    }
+    if (g->password[0] != '\0' && (master == NULL || master->auth_pass == NULL))
+        host_tell(host, "SENTINEL", "SET", g->name, "auth-pass", g->password, NULL);
+}
+
+void faults_remember(struct sim *sim, node_set set)
+{
+    for (int i = 0; world_has_fault(sim, FAULT_FORGET) && i < sim->n_nodes; i++)
+        for (int g = 0; g < sim->n_groups; g++)
+            if (sim->nodes[i].host != NULL && (set >> i & 1) != 0)
+                monitor_again(sim, sim->nodes[i].host, g, set);
+}
+
+static void end_forget(struct sim *sim, struct entry *entry)
+{
+    if (entry->round == sim->fault_round)
+        monitor_again(sim, sim->nodes[entry->a].host, (int)entry->b, world_all(sim));
+}
+
+static void forget(struct sim *sim, struct rng *rng, struct host *host, int group)
+{
+    const char *name = sim->groups[group].name;
+
+    world_note(sim, "SENTINEL REMOVE %s on %s", name, host->machine->name);
+    host_tell(host, "SENTINEL", "REMOVE", name, NULL);
+    later(sim, rng_between(rng, 1, 12000), end_forget, host->machine->id, group);
+}
+
+static void fault_forget(struct sim *sim, struct rng *rng)
+{
+    struct host *host = pick_host(sim, rng);
+
+    forget(sim, rng, host, (int)rng_below(rng, (uint32_t)sim->n_groups));
+}
+
+/* Nothing strikes by itself: faults_moment() waits for the moments. */
+static void fault_moment(struct sim *sim, struct rng *rng)
+{
+    (void)sim;
+    (void)rng;
+}
+
+static void moment_come(struct sim *sim, struct entry *entry)
+{
+    struct rng *rng = &sim->fault_rng[FAULT_MOMENT];
+    struct host *host = sim->nodes[entry->a].host;
+    int group = (int)rng_below(rng, (uint32_t)sim->n_groups);
+    const char *name = sim->groups[group].name;
+    uint32_t what = rng_below(rng, 4);
+
+    if (entry->round != sim->fault_round ||
+        !sim_options_keep(&sim->options, sim->stats.n_strikes++))
+        return;
+    if (what == 0 && world_has_fault(sim, FAULT_RESET)) {
+        world_note(sim, "SENTINEL RESET %s on %s", name, host->machine->name);
+        host_tell(host, "SENTINEL", "RESET", name, NULL);
+    } else if (what == 1 && world_has_fault(sim, FAULT_FORGET)) {
+        forget(sim, rng, host, group);
+    } else if (what == 2) {
+        char value[24];
+        snprintf(value, sizeof(value), "%d", (int)rng_between(rng, 400, 6000));
+        world_note(sim, "SENTINEL SET %s down-after %s on %s", name, value,
+                   host->machine->name);
+        host_tell(host, "SENTINEL", "SET", name, "down-after-milliseconds", value,
+                  NULL);
+    } else {
+        world_note(sim, "SENTINEL FAILOVER %s on %s", name, host->machine->name);
+        host_tell(host, "SENTINEL", "FAILOVER", name, NULL);
+    }
+}
+
+void faults_moment(struct host *host, const char *channel)
+{
+    static const char *const moments[] = {"+odown",
+                                          "+try-failover",
+                                          "+vote-for-leader",
+                                          "+elected-leader",
+                                          "+selected-slave",
+                                          "+promoted-slave",
+                                          "+switch-master",
+                                          "+failover-end",
+                                          "+slave-reconf-sent",
+                                          "+config-update-from"};
+    struct sim *sim = host->sim;
+    struct rng *rng = &sim->fault_rng[FAULT_MOMENT];
+
+    if (!world_has_fault(sim, FAULT_MOMENT) || sim->now >= sim->faults_until)
+        return;
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        if (strcmp(channel, moments[i]) != 0 || !rng_chance(rng, 1, 16))
+            continue;
+        /* On the same sentinel, or on another. */
+        struct host *other = rng_chance(rng, 1, 2) ? pick_host(sim, rng) : host;
+        later(sim, rng_between(rng, 0, 30), moment_come, other->machine->id, 0);
+    }
 }
 
 static void fault_query(struct sim *sim, struct rng *rng)
@@ -472,6 +645,12 @@ static fault_begin *const fault_begins[FAULT_N] = {
     [FAULT_QUERY] = fault_query,
     [FAULT_DNS] = fault_dns,
     [FAULT_MOVE] = fault_move,
+    [FAULT_READONLY] = fault_readonly,
+    [FAULT_MOMENT] = fault_moment,
+    [FAULT_FORGET] = fault_forget,
+    [FAULT_ECHO] = fault_echo,
+    [FAULT_TOGETHER] = fault_together,
+    [FAULT_ASYM] = fault_asym,
 };
 
 static int64_t fault_pause(struct sim *sim, enum fault_kind kind)
@@ -487,7 +666,12 @@ static void fault_strike(struct sim *sim, struct entry *entry)
 
     if (entry->round != sim->fault_round || sim->now >= sim->faults_until)
         return;
-    fault_begins[kind](sim, &sim->fault_rng[kind]);
+    /* A stream for each strike: one that is left out changes nothing else. */
+    struct rng rng;
+    rng_seed(&rng, sim->options.seed,
+             world_stream(kind) + ((uint64_t)++sim->n_strikes[kind] << 40));
+    if (sim_options_keep(&sim->options, sim->stats.n_strikes++))
+        fault_begins[kind](sim, &rng);
     later(sim, fault_pause(sim, kind), fault_strike, kind, 0);
 }
 
@@ -528,7 +712,8 @@ void faults_heal(struct sim *sim, node_set set)
             redis_end_odd(machine->redis);
             redis_start(machine->redis, false);
         } else {
-            machine->host->disk_full = false;
+            machine->host->disk_full = machine->host->disk_readonly = false;
+            machine->host->echo_until = 0;
             machine->host->disk_slow_ms = 0;
             machine->host->dns = DNS_FINE;
             host_start(machine->host);

@@ -137,6 +137,7 @@ static void host_event(struct host *host, const struct core_action *action)
 
     snprintf(text, sizeof(text), "%s %s", action->event.channel, action->event.text);
     world_tell(host->sim, host->machine->id, SIM_LINE_EVENT, text);
+    faults_moment(host, action->event.channel);
     if (action->event.level > LOG_LVL_DEBUG)
         server_publish(host->server, action->event.channel, action->event.text);
 }

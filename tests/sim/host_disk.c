@@ -85,7 +85,7 @@ static void disk_done(struct sim *sim, struct entry *entry)
 
     if (!machine->up || (uint32_t)entry->b != machine->incarnation)
         return;
-    bool ok = !host->disk_full;
+    bool ok = !host->disk_full && !host->disk_readonly;
     if (ok)
         disk_make_durable(host);
     struct entry *report = world_at(sim, sim->now, machine->id, disk_report);
@@ -116,7 +116,9 @@ void host_persist(struct host *host)
     host->write_again = false;
     host->image_version = core_version(host->core);
     conf_render(host->conf, host->core, &host->image);
-    struct entry *entry = world_at(sim, sim->now + disk_delay(host), -1, disk_done);
+    /* A file that cannot be opened is known at once, a full disk after the writing. */
+    int64_t delay = host->disk_readonly ? 0 : disk_delay(host);
+    struct entry *entry = world_at(sim, sim->now + delay, -1, disk_done);
     entry->ptr = host;
     entry->a = (int64_t)host->image_version;
     entry->b = host->machine->incarnation;
@@ -124,8 +126,8 @@ void host_persist(struct host *host)
 
 void host_disk_crash(struct host *host)
 {
-    if (host->writing && !host->disk_full && !host->sim->options.calm &&
-        !host->sim->dying && rng_chance(&host->rng, 1, 2))
+    if (host->writing && !host->disk_full && !host->disk_readonly &&
+        !host->sim->options.calm && !host->sim->dying && rng_chance(&host->rng, 1, 2))
         disk_make_durable(host);
     host->writing = false;
     host->write_again = false;

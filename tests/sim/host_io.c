@@ -156,12 +156,43 @@ static bool is_valid_ping_reply(const struct resp_value *value)
                                          strncmp(value->str, "MASTERDOWN", 10) == 0);
 }
 
+static void host_echo(struct sim *sim, struct entry *entry)
+{
+    struct host *host = entry->ptr;
+    struct core_event event = {.type = CORE_EV_MESSAGE};
+
+    (void)sim;
+    event.message.link = (struct slot_id){(uint32_t)entry->a, (uint32_t)entry->b};
+    event.message.channel = SIM_HELLO;
+    event.message.text = buf_text(&entry->bytes);
+    event.message.len = entry->bytes.len;
+    host_step(host, &event);
+}
+
+/* The same message once more, later: by way of a slow replica, say. */
+static void host_echo_later(struct channel *channel, const struct resp_value *text)
+{
+    struct host *host = channel->host;
+    struct rng *rng = &host->sim->fault_rng[FAULT_ECHO];
+
+    if (host->sim->now >= host->echo_until || !rng_chance(rng, 1, 2))
+        return;
+    struct entry *entry =
+        world_at(host->sim, host->sim->now + rng_between(rng, 0, 3000),
+                 host->machine->id, host_echo);
+    entry->ptr = host;
+    entry->a = channel->link.slot;
+    entry->b = channel->link.gen;
+    buf_append(&entry->bytes, text->str, text->len);
+}
+
 static void channel_reply(struct channel *channel, const struct resp_value *value)
 {
     struct host *host = channel->host;
     struct core_event event = {0};
 
     if (channel->chan == LINK_SUB && is_message(value)) {
+        host_echo_later(channel, &value->items[2]);
         event.type = CORE_EV_MESSAGE;
         event.message.link = channel->link;
         event.message.channel = value->items[1].str;

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define JOBS_MAX 64
-#define CHECK_EVERY 64 /* events between two looks at all states */
 #define FAILURES_MAX 10
 #define EXCUSED_MAX 12       /* excused seeds that are named, of each kind */
 #define SEED_SECONDS_MAX 600 /* a core that goes round in circles is ended */
@@ -28,6 +27,7 @@ struct cli {
     uint64_t first, last;
     bool one, trace, hash, statistics, shrink, twice;
     int n_jobs;
+    const char *story; /* where a shrunk seed goes; NULL: nowhere */
     struct sim_options options;
 };
 
@@ -43,8 +43,10 @@ static void usage(void)
 {
     fputs(
         "usage: sim [--seeds A-B | --seed N] [--jobs N] [--trace] [--hash] [--twice]\n"
-        "           [--statistics] [--shrink] [--without kind,kind] [--horizon MS]\n"
-        "           [--sentinels N] [--groups N] [--servers N] [--check-every N]\n",
+        "           [--statistics] [--shrink] [--story FILE] [--without kind,kind]\n"
+        "           [--keep strike,strike] [--horizon MS] [--sentinels N] [--groups "
+        "N]\n"
+        "           [--servers N] [--check-every N]\n",
         stderr);
     exit(2);
 }
@@ -293,27 +295,13 @@ static void totals_print(struct totals *totals)
 
 static void print_command(const struct cli *cli, uint64_t seed)
 {
-    const struct sim_options *o = &cli->options;
-    bool first = true;
+    struct sim_options options = cli->options;
+    struct buf text = {0};
 
-    printf("  replay: build/sim --seed %" PRIu64 " --trace", seed);
-    for (int i = 0; i < FAULT_N; i++) {
-        if ((o->without >> i & 1) == 0)
-            continue;
-        printf("%s%s", first ? " --without " : ",", fault_name((enum fault_kind)i));
-        first = false;
-    }
-    if (o->horizon_ms > 0)
-        printf(" --horizon %" PRId64, o->horizon_ms);
-    if (o->n_sentinels > 0)
-        printf(" --sentinels %d", o->n_sentinels);
-    if (o->n_groups > 0)
-        printf(" --groups %d", o->n_groups);
-    if (o->n_servers > 0)
-        printf(" --servers %d", o->n_servers);
-    if (o->check_every != CHECK_EVERY)
-        printf(" --check-every %d", o->check_every);
-    printf("\n");
+    options.seed = seed;
+    sim_options_print(&options, false, &text);
+    printf("  replay: build/sim%s --trace\n", buf_text(&text));
+    buf_release(&text);
 }
 
 static void print_failure(const struct cli *cli, const struct report *report)
@@ -338,29 +326,81 @@ static bool shrink_try(struct cli *cli, const struct cli *changed,
     return true;
 }
 
+/* Leaves out strikes of faults: first many at once, in the end one by one. */
+static void shrink_strikes(struct cli *cli, const char *violation)
+{
+    struct report report;
+    struct cli quiet = *cli;
+
+    quiet.trace = false;
+    run_apart(&quiet, cli->first, &report);
+    uint32_t n = report.stats.n_strikes;
+    n = n < SIM_STRIKES_MAX ? n : SIM_STRIKES_MAX;
+    if (!cli->options.is_kept)
+        memset(cli->options.keep, 0xff, sizeof(cli->options.keep));
+    cli->options.is_kept = true;
+    for (uint32_t i = n; i < SIM_STRIKES_MAX; i++)
+        cli->options.keep[i / 64] &= ~(UINT64_C(1) << i % 64);
+    for (uint32_t many = n / 2 + 1; many > 0; many /= 2) {
+        for (uint32_t from = 0; from < n; from += many) {
+            struct cli changed = *cli;
+            for (uint32_t i = from; i < from + many && i < n; i++)
+                changed.options.keep[i / 64] &= ~(UINT64_C(1) << i % 64);
+            if (memcmp(&changed.options, &cli->options, sizeof(cli->options)) != 0)
+                shrink_try(cli, &changed, violation);
+        }
+    }
+}
+
+static void shrink_sizes(struct cli *cli, const char *violation)
+{
+    static const struct {
+        const char *name;
+        int from, to;
+    } sizes[] = {{"groups", 1, 2}, {"sentinels", 3, 5}, {"servers", 2, 3}};
+    struct cli changed;
+    char value[16];
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (int n = sizes[i].from; n <= sizes[i].to; n++) {
+            changed = *cli;
+            snprintf(value, sizeof(value), "%d", n);
+            sim_options_set(&changed.options, sizes[i].name, value);
+            if (shrink_try(cli, &changed, violation))
+                break;
+        }
+    }
+}
+
+/* A story that plays the seed and expects that nothing is broken. */
+static void write_story(const struct cli *cli, const char *violation)
+{
+    struct sim_options options = cli->options;
+    struct buf text = {0};
+    FILE *file = fopen(cli->story, "w");
+
+    options.seed = cli->first;
+    sim_options_print(&options, true, &text);
+    if (file == NULL ||
+        fprintf(file, "# Seed %" PRIu64 ", shrunk. It broke %s\nswarm%s\n----\nok\n",
+                cli->first, violation, buf_text(&text)) < 0 ||
+        fclose(file) != 0) {
+        fprintf(stderr, "cannot write %s\n", cli->story);
+        exit(3);
+    }
+    printf("  story: %s\n", cli->story);
+    buf_release(&text);
+}
+
 static void shrink(struct cli *cli, const char *violation)
 {
     struct cli changed;
 
+    shrink_sizes(cli, violation);
     for (int i = 0; i < FAULT_N; i++) {
         changed = *cli;
         changed.options.without |= FAULT_BIT(i);
         shrink_try(cli, &changed, violation);
-    }
-    changed = *cli;
-    changed.options.n_groups = 1;
-    shrink_try(cli, &changed, violation);
-    for (int n = 3; n <= 5; n++) {
-        changed = *cli;
-        changed.options.n_sentinels = n;
-        if (shrink_try(cli, &changed, violation))
-            break;
-    }
-    for (int n = 2; n <= 3; n++) {
-        changed = *cli;
-        changed.options.n_servers = n;
-        if (shrink_try(cli, &changed, violation))
-            break;
     }
     for (int64_t horizon = 1000; horizon < 90000; horizon = horizon * 5 / 4) {
         changed = *cli;
@@ -368,8 +408,11 @@ static void shrink(struct cli *cli, const char *violation)
         if (shrink_try(cli, &changed, violation))
             break;
     }
+    shrink_strikes(cli, violation);
     printf("shrunk:\n");
     print_command(cli, cli->first);
+    if (cli->story != NULL)
+        write_story(cli, violation);
 }
 
 /* -------------------------------------------------------------------- runs ------- */
@@ -488,24 +531,6 @@ static void parse_seeds(struct cli *cli, const char *text)
         usage();
 }
 
-static uint64_t parse_kinds(const char *text)
-{
-    uint64_t kinds = 0;
-
-    while (text != NULL && *text != '\0') {
-        size_t len = strcspn(text, ",");
-        int kind = 0;
-        while (kind < FAULT_N && (strlen(fault_name((enum fault_kind)kind)) != len ||
-                                  memcmp(fault_name((enum fault_kind)kind), text, len)))
-            kind++;
-        if (kind == FAULT_N)
-            usage();
-        kinds |= FAULT_BIT(kind);
-        text += len + (text[len] == ',');
-    }
-    return kinds;
-}
-
 /* Options without a value. */
 static bool parse_flag(struct cli *cli, const char *word)
 {
@@ -543,18 +568,12 @@ static void parse(struct cli *cli, char **argv)
             cli->one = true;
         } else if (strcmp(word, "--jobs") == 0) {
             cli->n_jobs = (int)number(value);
-        } else if (strcmp(word, "--without") == 0) {
-            cli->options.without = parse_kinds(value);
-        } else if (strcmp(word, "--horizon") == 0) {
-            cli->options.horizon_ms = number(value);
-        } else if (strcmp(word, "--sentinels") == 0) {
-            cli->options.n_sentinels = (int)number(value);
-        } else if (strcmp(word, "--groups") == 0) {
-            cli->options.n_groups = (int)number(value);
-        } else if (strcmp(word, "--servers") == 0) {
-            cli->options.n_servers = (int)number(value);
-        } else if (strcmp(word, "--check-every") == 0) {
-            cli->options.check_every = (int)number(value);
+        } else if (strcmp(word, "--story") == 0) {
+            cli->story = value;
+            cli->shrink = true;
+        } else if (strncmp(word, "--", 2) == 0 &&
+                   sim_options_set(&cli->options, word + 2, value)) {
+            continue;
         } else {
             usage();
         }
@@ -564,13 +583,12 @@ static void parse(struct cli *cli, char **argv)
 int main(int argc, char **argv)
 {
     struct cli cli = {
-        .first = 1, .last = 200, .n_jobs = 1, .options.check_every = CHECK_EVERY};
+        .first = 1, .last = 200, .n_jobs = 1, .options.check_every = SIM_CHECK_EVERY};
     static struct totals totals;
 
     (void)argc;
     parse(&cli, argv);
-    if (cli.n_jobs < 1 || cli.n_jobs > JOBS_MAX || cli.options.n_sentinels > 9 ||
-        cli.options.n_groups > SIM_GROUPS_MAX || cli.options.n_servers > 4)
+    if (cli.n_jobs < 1 || cli.n_jobs > JOBS_MAX)
         usage();
     signal(SIGPIPE, SIG_IGN);
     if (cli.one) {

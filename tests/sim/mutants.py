@@ -113,7 +113,7 @@ BLOCKS = [50, 200, 1000, 4000, 20000]
 def sources(root):
     out = subprocess.run(["git", "-C", root, "ls-files", "--cached", "--others",
                           "--exclude-standard", "common", "sentinel", "tests/sim",
-                          "tests/lib", "Makefile", ".ci"], check=True,
+                          "tests/lib", "tests/scenario", "Makefile", ".ci"], check=True,
                          capture_output=True, text=True).stdout.split("\n")
     return [name for name in out if name and os.path.isfile(os.path.join(root, name))]
 
@@ -132,7 +132,7 @@ def copy_tree(root, tree):
 
 def build(make, tree):
     done = subprocess.run(make.split() + ["-C", tree, "-s", "-j2", "BUILD=build",
-                                          "DEV=", "build/sim"],
+                                          "DEV=", "build/sim", "build/scenario"],
                           capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(done.stdout + done.stderr)
@@ -153,6 +153,18 @@ def run_seeds(tree, limit, jobs):
             seed, why = min(found, key=lambda item: int(item[0]))
             return int(seed), why
         first = last + 1
+    return None
+
+
+def check_story(tree, seed):
+    """The failing seed must shrink to a story that fails, too. Returns why not."""
+    story = os.path.join(tree, "build/shrunk.txt")
+    done = subprocess.run([os.path.join(tree, "build/sim"), "--seed", str(seed),
+                           "--story", story], capture_output=True, text=True)
+    print("           " + done.stdout.strip().split("\n")[-2].strip(), flush=True)
+    if subprocess.run([os.path.join(tree, "build/scenario"), story],
+                      capture_output=True).returncode == 0:
+        return "the story of the shrunk seed does not fail"
     return None
 
 
@@ -191,6 +203,10 @@ def main():
         else:
             print(f"  CAUGHT   {name:22} by seed {found[0]:5}: {found[1][:90]}",
                   flush=True)
+            # Once is enough, and takes as long as a few hundred seeds.
+            why = check_story(tree, found[0]) if name == wanted[0][0] else None
+            if why is not None:
+                sys.exit(f"{name}: {why}")
     print(f"{len(wanted)} defects, {len(survivors)} not caught")
     return 1 if survivors else 0
 

@@ -53,7 +53,7 @@ static bool is_ghost(const struct sim *sim, const struct node *node)
 static bool knows_enough(const struct sim *sim, node_set set, const struct master *m,
                          int group, bool quiet)
 {
-    bool was_reset = !quiet && world_has_fault(sim, FAULT_RESET);
+    bool was_reset = !quiet && world_makes_forget(sim);
     int n_replicas = 0;
 
     for (const struct node *n = m->replicas; n != NULL; n = n->hh.next)
@@ -232,6 +232,7 @@ static bool play_heal(struct sim *sim, node_set set)
                        why != NULL ? why : "not everybody is known");
             return false;
         }
+        faults_remember(sim, set);
         if (!sim_run(sim, STEP_MS))
             return false;
     }

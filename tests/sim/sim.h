@@ -18,6 +18,8 @@
 #include <stdint.h>
 
 #define SIM_GROUPS_MAX 50
+#define SIM_STRIKES_MAX 4096
+#define SIM_CHECK_EVERY 64 /* events between two looks at all states */
 
 struct sim;
 
@@ -46,7 +48,13 @@ struct sim;
     X(FAULT_SET, "set")             /* SENTINEL SET */                                 \
     X(FAULT_QUERY, "query")         /* clients ask for all sorts of things */          \
     X(FAULT_DNS, "dns")             /* names are not looked up, or late */             \
-    X(FAULT_MOVE, "move")           /* a machine comes back with another address */
+    X(FAULT_MOVE, "move")           /* a machine comes back with another address */    \
+    X(FAULT_READONLY, "readonly")   /* a sentinel's disk takes no writes */            \
+    X(FAULT_MOMENT, "moment")     /* administrators act in the middle of failovers */  \
+    X(FAULT_FORGET, "forget")     /* SENTINEL REMOVE, and later MONITOR */             \
+    X(FAULT_ECHO, "echo")         /* hellos are read twice, the second time late */    \
+    X(FAULT_TOGETHER, "together") /* all masters die at once */                        \
+    X(FAULT_ASYM, "asym")         /* two parts, packets pass one way only */
 
 enum fault_kind {
 #define FAULT_X(name, text) name,
@@ -64,7 +72,8 @@ const char *fault_name(enum fault_kind kind);
     X(EXCUSE_NONE, "nothing excuses it")                                               \
     X(EXCUSE_NO_CANDIDATE, "no replica has priority and data that is fresh enough")    \
     X(EXCUSE_NO_REPLICA, "RESET at a master made a replica by hand: none is known")    \
-    X(EXCUSE_ESTRANGED, "they forgot each other and share no server")
+    X(EXCUSE_ESTRANGED, "they forgot each other and share no server")                  \
+    X(EXCUSE_NO_EPOCH, "REMOVE and MONITOR at different masters, no epoch left")
 
 enum excuse {
 #define EXCUSE_X(name, text) name,
@@ -93,9 +102,11 @@ struct sim_options {
     int n_sentinels, n_groups, n_servers;
     int64_t horizon_ms; /* length of the phase in which faults happen */
     uint64_t without;   /* FAULT_BIT(): these do not happen */
-    int check_every;    /* core_check() after each n-th event; 0: only now and then */
-    bool calm;          /* no chance at all: fixed delays, no faults, nothing built */
-    sim_sink *sink;     /* NULL: no narration */
+    bool is_kept;       /* of the strikes of faults, only those in |keep| happen */
+    uint64_t keep[SIM_STRIKES_MAX / 64];
+    int check_every; /* core_check() after each n-th event; 0: only now and then */
+    bool calm;       /* no chance at all: fixed delays, no faults, nothing built */
+    sim_sink *sink;  /* NULL: no narration */
     void *sink_ctx;
 };
 
@@ -106,6 +117,7 @@ struct sim_statistics {
     uint32_t n_elections, n_contested; /* epochs with candidates; with several */
     uint32_t n_elected, n_promotions, n_switches;
     uint32_t n_aborts_votes, n_aborts_replica, n_aborts_timeout;
+    uint32_t n_strikes; /* of faults */
     uint32_t n_tilts, n_restarts, n_votes_withheld;
     /* from the death of the master to ..., in the last phase; -1: none */
     int n_groups;
@@ -114,6 +126,14 @@ struct sim_statistics {
     uint32_t n_excused[EXCUSE_N]; /* runs without agreement in the end, and why */
     int64_t settle_ms;            /* from the healing of the majority to agreement */
 };
+
+/* "seed", "without", "keep" and so on from text; false: there is no such option or
+ * value. And the options that are set, as words of a command line or of a story. */
+bool sim_options_set(struct sim_options *options, const char *name, const char *value);
+void sim_options_print(const struct sim_options *options, bool as_story,
+                       struct buf *out);
+/* Does the |strike|-th strike of a fault happen? */
+bool sim_options_keep(const struct sim_options *options, uint32_t strike);
 
 struct sim *sim_new(const struct sim_options *options);
 void sim_free(struct sim *sim);

@@ -143,6 +143,11 @@ bool world_has_fault(const struct sim *sim, enum fault_kind kind)
     return (sim->faults & FAULT_BIT(kind)) != 0;
 }
 
+bool world_makes_forget(const struct sim *sim)
+{
+    return world_has_fault(sim, FAULT_RESET) || world_has_fault(sim, FAULT_FORGET);
+}
+
 node_set world_all(const struct sim *sim)
 {
     return sim->n_nodes < SIM_NODES_MAX ? NODE_BIT(sim->n_nodes) - 1 : ~(node_set)0;
@@ -333,14 +338,12 @@ int64_t sim_now(const struct sim *sim)
 
 /* -------------------------------------------------------------- life cycle ------- */
 
-/* The stream of chance of a kind of fault: by its name, not by its place in the list.
- */
-static uint64_t stream_of(const char *name)
+uint64_t world_stream(enum fault_kind kind)
 {
     uint64_t stream = 5381;
 
-    while (*name != '\0')
-        stream = stream * 33 + (unsigned char)*name++;
+    for (const char *name = fault_names[kind]; *name != '\0'; name++)
+        stream = stream * 33 + (unsigned char)*name;
     return stream;
 }
 
@@ -354,7 +357,7 @@ struct sim *sim_new(const struct sim_options *options)
     rng_seed(&sim->net_rng, options->seed, 2);
     rng_seed(&sim->world_rng, options->seed, 3);
     for (int i = 0; i < FAULT_N; i++)
-        rng_seed(&sim->fault_rng[i], options->seed, stream_of(fault_names[i]));
+        rng_seed(&sim->fault_rng[i], options->seed, world_stream((enum fault_kind)i));
     sim->judge = check_new(sim);
     sim->stats.settle_ms = -1;
     if (!options->calm) {

@@ -76,12 +76,17 @@ struct machine {
 };
 
 bool world_has_fault(const struct sim *sim, enum fault_kind kind);
+/* Are sentinels made to forget their peers, by RESET or by REMOVE? */
+bool world_makes_forget(const struct sim *sim);
 node_set world_all(const struct sim *sim); /* every machine */
 /* Whose name that is, or whose address it is or was; -1 nobody's. */
 int world_node_at(const struct sim *sim, const char *host, int64_t port);
 struct machine *world_node_named(struct sim *sim, const char *name);
 void world_freeze(struct sim *sim, int node);
 void world_thaw(struct sim *sim, int node);
+/* The stream of chance of a kind of fault: by its name, not by its place in the list.
+ */
+uint64_t world_stream(enum fault_kind kind);
 /* Narration and trace hash. */
 void world_tell(struct sim *sim, int node, enum sim_line kind, const char *text);
 void world_note(struct sim *sim, const char *format, ...)
@@ -320,7 +325,8 @@ struct host {
     struct buf disk, image;
     uint64_t image_version;
     bool writing, write_again;
-    bool disk_full;
+    bool disk_full, disk_readonly;
+    int64_t echo_until; /* hellos are read twice until then */
     int64_t disk_slow_ms;
     struct disk_facts facts;
 
@@ -416,6 +422,10 @@ void faults_start(struct sim *sim, int64_t until);
 void faults_stop(struct sim *sim);
 /* ... but for these machines and the paths among them. */
 void faults_heal(struct sim *sim, node_set set);
+/* A sentinel tells an event: a bad moment for an administrator to act? */
+void faults_moment(struct host *host, const char *channel);
+/* Sentinels of |set| monitor again what they were made to forget. */
+void faults_remember(struct sim *sim, node_set set);
 void faults_isolate(struct sim *sim, int node, bool cut);
 /* build.c */
 void build_swarm(struct sim *sim);
@@ -457,6 +467,7 @@ struct sim {
 
     struct names names;
     uint64_t faults; /* FAULT_BIT() */
+    uint32_t n_strikes[FAULT_N];
     int64_t fault_mean_ms;
     int64_t faults_until;
     uint32_t fault_round;
