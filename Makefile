@@ -23,7 +23,7 @@ Q = $(if $(V),,@)
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null))
 # The stages of `make test`; the numbers of seeds each target simulates.
 STAGES = unit scenario sim integration
-TEST_SEEDS ?= 1-2000
+TEST_SEEDS ?= 1-10000
 CHECK_SEEDS ?= 1-200
 SAN_SEEDS ?= 1-100
 # Passed to the runner of the integration tests: names or parts of names, options.

@@ -40,7 +40,7 @@ def count(line):
 def run_stage(make, stage):
     """Prints the output as it comes; returns (passed, failed)."""
     print(f"== {stage}", flush=True)
-    seeds = os.environ.get("TEST_SEEDS", "1-2000")
+    seeds = os.environ.get("TEST_SEEDS", "1-10000")
     arguments = [f"SEEDS={seeds}"] if stage == "sim" else []
     passed = failed = 0
     command = [*shlex.split(make), "--no-print-directory", stage, *arguments]
