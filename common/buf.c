@@ -45,6 +45,19 @@ void buf_append(struct buf *buf, const void *bytes, size_t len)
     buf->data[buf->len] = '\0';
 }
 
+void buf_set(struct buf *buf, const void *bytes, size_t len)
+{
+    size_t spare = BUF_CAP_MIN + len / 64;
+
+    if (buf->cap <= len || buf->cap - len > 2 * spare) {
+        buf_release(buf);
+        buf->cap = len + spare;
+        buf->data = mem_array(buf->cap, 1);
+    }
+    buf_clear(buf);
+    buf_append(buf, bytes, len);
+}
+
 void buf_puts(struct buf *buf, const char *text)
 {
     buf_append(buf, text, strlen(text));

@@ -26,6 +26,8 @@ static inline void buf_reserve(struct buf *buf, size_t extra)
     if (extra >= buf->cap - buf->len)
         buf_grow(buf, extra);
 }
+/* Replaces the contents, in memory that fits: for what is kept for long. */
+void buf_set(struct buf *buf, const void *bytes, size_t len);
 void buf_append(struct buf *buf, const void *bytes, size_t len);
 void buf_puts(struct buf *buf, const char *text);
 void buf_putc(struct buf *buf, char c);

@@ -361,9 +361,8 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
     if (info->role == ROLE_REPLICA)
         info_apply_replication(core, node, info);
     node->info_at = core->now;
-    buf_clear(&node->info_text);
-    buf_append(&node->info_text, value->str,
-               value->len < text_max ? value->len : text_max);
+    buf_set(&node->info_text, value->str,
+            value->len < text_max ? value->len : text_max);
     detect_node(core, node);
     if (!core->tilt)
         info_react(core, node, info);

@@ -30,7 +30,7 @@ struct conn {
     uint64_t dial;
     struct stream *stream;
     struct buf out;
-    struct replies replies;
+    struct replies *replies;    /* NULL unless a reply is half read */
     struct conn_expect *expect; /* a ring */
     size_t expect_first, n_expect, expect_cap;
     bool reading; /* conn_on_bytes() is on the stack */
@@ -42,7 +42,7 @@ struct conn {
 static void conn_expect_push(struct conn *conn, uint64_t tag, int n_replies)
 {
     if (conn->n_expect == conn->expect_cap) {
-        size_t cap = conn->expect_cap > 0 ? conn->expect_cap * 2 : 8;
+        size_t cap = conn->expect_cap > 0 ? conn->expect_cap * 2 : 4;
         struct conn_expect *ring = mem_array(cap, sizeof *ring);
         for (size_t i = 0; i < conn->n_expect; i++)
             ring[i] = conn->expect[(conn->expect_first + i) % conn->expect_cap];
@@ -89,9 +89,38 @@ bool conn_is_current(const struct runtime *rt, struct slot_id link, enum link_ch
     return at != NULL && at->dial == dial;
 }
 
+/* ----------------------------------------------------------------- the readers -- */
+
+static struct replies *conn_take_reader(struct conns *conns)
+{
+    if (conns->n_readers > 0)
+        return conns->readers[--conns->n_readers];
+    struct replies *replies = mem_zalloc(sizeof *replies);
+    replies_init(replies);
+    return replies;
+}
+
+/* Unless the rest of a reply is still to come. */
+static void conn_give_reader(struct conn *conn, bool is_over)
+{
+    struct conns *conns = &conn->rt->conns;
+    struct replies *replies = conn->replies;
+    bool is_idle = replies != NULL && replies_is_idle(replies);
+
+    if (replies == NULL || (!is_idle && !is_over))
+        return;
+    conn->replies = NULL;
+    if (is_idle && conns->n_readers < CONNS_READERS_MAX) {
+        conns->readers[conns->n_readers++] = replies;
+        return;
+    }
+    replies_release(replies);
+    mem_free(replies);
+}
+
 static void conn_free(struct conn *conn)
 {
-    replies_release(&conn->replies);
+    conn_give_reader(conn, true);
     buf_release(&conn->out);
     mem_free(conn->expect);
     mem_free(conn);
@@ -183,11 +212,14 @@ static void conn_on_down(struct stream *stream, const char *reason)
     conn_down(stream->owner, reason);
 }
 
-/* What is owed to a link is bounded by the commands in flight. */
+/* What is owed to a link is bounded by the commands in flight. Idle links keep no
+ * buffer: there are thousands. */
 static void conn_on_flushed(struct stream *stream, size_t len)
 {
-    (void)stream;
+    struct conn *conn = stream->owner;
     (void)len;
+    if (conn->out.len == 0)
+        buf_release(&conn->out);
 }
 
 static bool conn_is_message(const struct resp_value *value)
@@ -230,16 +262,20 @@ static void conn_on_bytes(struct stream *stream, const char *bytes, size_t len)
     struct conn *conn = stream->owner;
     struct error err;
     const char *problem = NULL;
-    int status = replies_feed(&conn->replies, bytes, len, &err);
 
+    if (conn->replies == NULL)
+        conn->replies = conn_take_reader(&conn->rt->conns);
+    int status = replies_feed(conn->replies, bytes, len, &err);
     conn->reading = true;
     while (status == 0 && problem == NULL && !conn->closed) {
         const struct resp_value *value;
-        status = replies_next(&conn->replies, &value, &err);
+        status = replies_next(conn->replies, &value, &err);
         if (status == 0)
             problem = conn_on_reply(conn, value);
     }
     conn->reading = false;
+    if (status == ERR_MORE)
+        conn_give_reader(conn, false);
 
     if (conn->closed)
         conn_free(conn);
@@ -311,7 +347,6 @@ void conn_open(struct runtime *rt, const struct core_action *action)
     conn->chan = chan;
     conn->dial = at->dial;
     conn->stream = stream;
-    replies_init(&conn->replies);
     stream_own(stream, &conn_events, conn, &conn->out);
     at->conn = conn;
     rt->conns.n++;
@@ -345,6 +380,10 @@ void conns_close(struct runtime *rt)
     for (size_t i = 0; i < conns->cap; i++)
         for (int chan = 0; chan < 2; chan++)
             conn_drop(rt, &conns->slots[i].chans[chan]);
+    for (size_t i = 0; i < conns->n_readers; i++) {
+        replies_release(conns->readers[i]);
+        mem_free(conns->readers[i]);
+    }
     mem_free(conns->slots);
     memset(conns, 0, sizeof *conns);
 }

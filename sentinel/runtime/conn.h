@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct conn;
+struct replies;
 struct runtime;
 
 /* One channel as the core knows it. |dial| numbers its connections: events carry it,
@@ -27,11 +28,16 @@ struct conn_slot {
     struct conn_chan chans[2];
 };
 
+/* A reply rarely comes in two pieces, so a few readers serve all connections. */
+#define CONNS_READERS_MAX 16
+
 struct conns {
     struct conn_slot *slots;
     size_t cap;
     size_t n; /* open or opening */
     uint64_t n_dials;
+    struct replies *readers[CONNS_READERS_MAX]; /* idle ones */
+    size_t n_readers;
 };
 
 void conn_open(struct runtime *rt, const struct core_action *action);

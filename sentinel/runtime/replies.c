@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Idle connections keep no more than this of hiredis's buffer. */
-#define REPLIES_IDLE_CAP 2048
+/* What an idle reader keeps of hiredis's buffer: an INFO fits. */
+#define REPLIES_IDLE_CAP ((size_t)16 << 10)
 
 #ifdef REDIS_REPLY_MAP
 typedef size_t replies_count;
@@ -44,6 +44,7 @@ static struct resp_value *replies_slot(const redisReadTask *task)
 static void replies_set_text(struct replies *replies, struct resp_value *value,
                              const char *text, size_t len)
 {
+    replies->n_text += len;
     value->str = arena_strndup(&replies->arena, text, len);
     value->len = len;
 }
@@ -162,6 +163,12 @@ void replies_release(struct replies *replies)
     memset(replies, 0, sizeof *replies);
 }
 
+bool replies_is_idle(const struct replies *replies)
+{
+    const redisReader *reader = replies->reader;
+    return reader->err == 0 && reader->ridx == -1 && reader->pos == reader->len;
+}
+
 /* hiredis takes a refusal of ours for a lack of memory. */
 static int replies_error(const struct replies *replies, struct error *err)
 {
@@ -197,12 +204,16 @@ int replies_next(struct replies *replies, const struct resp_value **value,
     void *object = NULL;
 
     *value = NULL;
-    /* Unless it holds the first part of a reply, the arena is done with: an idle
-     * connection owns none. */
+    /* Unless it holds the first part of a reply, the arena is done with. */
     if (replies->reader->ridx == -1) {
-        arena_release(&replies->arena);
-        replies->n_items = 0;
+        if (replies->n_items + replies->n_text > REPLIES_IDLE_CAP)
+            arena_release(&replies->arena);
+        else
+            arena_reset(&replies->arena);
+        replies->n_items = replies->n_text = 0;
     }
+    if (replies_is_idle(replies)) /* asking hiredis would begin a reply */
+        return ERR_MORE;
     if (redisReaderGetReply(replies->reader, &object) != REDIS_OK)
         return replies_error(replies, err);
     if (object == NULL && replies_is_endless(replies))

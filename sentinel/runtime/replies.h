@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/resp.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define REPLIES_BYTES_MAX ((size_t)16 << 20)
@@ -25,12 +26,16 @@ struct replies {
     struct redisReader *reader;
     struct arena arena;  /* of the reply being read, or last returned */
     size_t n_items;      /* in it */
+    size_t n_text;       /* bytes of text in it */
     size_t n_bytes;      /* fed and not yet part of a complete reply */
     const char *refused; /* why a part of it was refused; NULL if none was */
 };
 
 void replies_init(struct replies *replies);
 void replies_release(struct replies *replies);
+
+/* Nothing is half read: another connection may use it. */
+bool replies_is_idle(const struct replies *replies);
 
 /* Returns 0; ERR_LIMIT or ERR_SYNTAX with a reason in |err|: then the connection is
  * of no use any more. */

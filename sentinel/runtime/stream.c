@@ -32,6 +32,25 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
+/* A connect and a write are never under way at the same time, and both are rare. */
+union stream_request {
+    uv_connect_t connect;
+    uv_write_t write;
+};
+
+static union stream_request *stream_request(struct stream *stream)
+{
+    if (stream->request == NULL)
+        stream->request = mem_zalloc(sizeof *stream->request);
+    return stream->request;
+}
+
+static void stream_request_end(struct stream *stream)
+{
+    mem_free(stream->request);
+    stream->request = NULL;
+}
+
 /* ------------------------------------------------------------------- life ------- */
 
 void streams_init(struct streams *streams, uv_loop_t *loop)
@@ -59,6 +78,7 @@ static void stream_free(struct stream *stream)
 {
     tls_free(stream->tls);
     buf_release(&stream->wire);
+    stream_request_end(stream);
     buf_release(&stream->in_flight);
     mem_free(stream);
 }
@@ -268,6 +288,7 @@ static int stream_sockaddr(const char *ip, uint16_t port, struct sockaddr_storag
 static void stream_on_connected(uv_connect_t *request, int status)
 {
     struct stream *stream = request->data;
+    stream_request_end(stream);
     if (stream->closing)
         return;
     if (status < 0) {
@@ -308,7 +329,9 @@ static int stream_start_connect(struct stream *stream, const struct sockaddr *to
         if (status < 0)
             return status;
     }
-    return uv_tcp_connect(&stream->connect, &stream->uv.tcp, to, stream_on_connected);
+    union stream_request *request = stream_request(stream);
+    request->connect.data = stream;
+    return uv_tcp_connect(&request->connect, &stream->uv.tcp, to, stream_on_connected);
 }
 
 struct stream *stream_connect(struct streams *streams, const char *ip, uint16_t port,
@@ -324,8 +347,6 @@ struct stream *stream_connect(struct streams *streams, const char *ip, uint16_t 
     struct stream *stream = stream_new(streams, false);
     status = uv_tcp_init_ex(streams->loop, &stream->uv.tcp, to.ss_family);
     stream->uv.handle.data = stream;
-    stream->connect.data = stream;
-    stream->write.data = stream;
     if (status < 0) {
         /* Without a socket there is no handle to close either. */
         error_set(err, ERR_IO, "%s", uv_strerror(status));
@@ -350,7 +371,6 @@ struct stream *stream_accept(struct streams *streams, uv_stream_t *listener,
                          : uv_tcp_init(streams->loop, &stream->uv.tcp);
     ASSERT_CMP(status, ==, 0);
     stream->uv.handle.data = stream;
-    stream->write.data = stream;
     if (uv_accept(listener, &stream->uv.stream) < 0) {
         stream_close(stream);
         return NULL;
@@ -483,6 +503,7 @@ static void stream_on_written(uv_write_t *request, int status)
     struct stream *stream = request->data;
     size_t len = stream->in_flight.len - stream->in_flight_at;
 
+    stream_request_end(stream);
     stream->writing = false;
     if (stream->in_flight.cap > STREAM_IDLE_CAP)
         buf_release(&stream->in_flight);
@@ -520,8 +541,10 @@ static void stream_write_rest(struct stream *stream, struct buf *out, size_t n_w
     uv_buf_t buf =
         uv_buf_init(stream->in_flight.data + stream->in_flight_at,
                     (unsigned)(stream->in_flight.len - stream->in_flight_at));
+    union stream_request *request = stream_request(stream);
+    request->write.data = stream;
     int status =
-        uv_write(&stream->write, &stream->uv.stream, &buf, 1, stream_on_written);
+        uv_write(&request->write, &stream->uv.stream, &buf, 1, stream_on_written);
     if (status < 0)
         stream_fail(stream, uv_strerror(status));
     else

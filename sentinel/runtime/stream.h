@@ -66,8 +66,7 @@ struct stream {
     struct buf *out;      /* the owner's; where bytes to be written are */
     struct buf in_flight; /* taken out of |out| or |wire|, not yet written... */
     size_t in_flight_at;  /* ...from here on */
-    uv_connect_t connect;
-    uv_write_t write;
+    union stream_request *request; /* under way with libuv; NULL: none */
     bool is_unix;
     bool up, reading, writing, failed, closing;
     bool touched;

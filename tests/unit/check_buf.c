@@ -43,6 +43,27 @@ START_TEST(pieces_add_up_and_end_in_nul)
 }
 END_TEST
 
+START_TEST(what_is_set_fits)
+{
+    static char text[8192];
+    struct buf buf = {0};
+
+    memset(text, 'x', sizeof text - 1);
+    for (size_t len = 0; len < sizeof text; len += 1 + len / 3) {
+        buf_set(&buf, text, len);
+        ck_assert_uint_eq(buf.len, len);
+        ck_assert_uint_eq(strlen(buf_text(&buf)), len);
+        ck_assert_uint_le(buf.cap, len + 200 + len / 30);
+    }
+    char *data = buf.data;
+    buf_set(&buf, text, buf.len - 20); /* about the same again: in place */
+    ck_assert_ptr_eq(buf.data, data);
+    buf_set(&buf, text, 10);
+    ck_assert_uint_lt(buf.cap, 200);
+    buf_release(&buf);
+}
+END_TEST
+
 START_TEST(binary_bytes_survive)
 {
     struct buf buf = {0};
@@ -134,6 +155,7 @@ Suite *make_suite(void)
     TCase *tc = tcase_create("buf");
     tcase_add_test(tc, zeroed_is_empty_text);
     tcase_add_test(tc, pieces_add_up_and_end_in_nul);
+    tcase_add_test(tc, what_is_set_fits);
     tcase_add_test(tc, binary_bytes_survive);
     tcase_add_test(tc, integers_of_all_sizes);
     tcase_add_test(tc, printf_of_every_length);

@@ -56,6 +56,28 @@ START_TEST(each_type_is_read)
 }
 END_TEST
 
+/* One that is idle may serve another connection; one that is not, or is broken, not. */
+START_TEST(idle_is_between_two_replies)
+{
+    static const char text[] = "*2\r\n$2\r\nhi\r\n:7\r\n";
+
+    ck_assert(replies_is_idle(&replies));
+    for (int round = 0; round < 300; round++) {
+        for (const char *at = text; *at != '\0'; at++) {
+            ck_assert_int_eq(replies_next(&replies, &value, &err), ERR_MORE);
+            ck_assert(replies_is_idle(&replies) == (at == text));
+            ck_assert_int_eq(replies_feed(&replies, at, 1, &err), 0);
+            ck_assert(!replies_is_idle(&replies));
+        }
+        ck_assert_int_eq(replies_next(&replies, &value, &err), 0);
+        ck_assert(replies_is_idle(&replies));
+    }
+    ck_assert_int_eq(feed("what?\r\n"), 0);
+    ck_assert_int_lt(replies_next(&replies, &value, &err), 0);
+    ck_assert(!replies_is_idle(&replies));
+}
+END_TEST
+
 /* Byte by byte: a reply keeps what was read of it between two reads. */
 START_TEST(arrays_arrive_in_pieces)
 {
@@ -183,6 +205,7 @@ Suite *make_suite(void)
     TCase *tc = tcase_create("replies");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, each_type_is_read);
+    tcase_add_test(tc, idle_is_between_two_replies);
     tcase_add_test(tc, arrays_arrive_in_pieces);
     tcase_add_test(tc, memory_goes_when_a_reply_is_done);
     tcase_add_loop_test(tc, rubbish_is_an_error, 0, 7);
