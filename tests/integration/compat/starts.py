@@ -98,6 +98,8 @@ class Start(Process):
 def meaning(words):
     n_names = 2 if words[0].lower() == "sentinel" else 1
     names, values = words[:n_names], words[n_names:]
+    if names == ["user"]:  # R8 writes this default of 7.0, which leaves it out
+        values = [v for v in values if v != "sanitize-payload"]
     return " ".join([*(name.lower() for name in names), *map(json.dumps, values)])
 
 
