@@ -464,7 +464,7 @@ static void hello_learn_rival(struct core *core, struct master *master,
 }
 
 /* Does it name a master we do not know, in a configuration as new as ours? */
-static bool hello_names_rival(const struct core *core, const struct master *master,
+static bool hello_names_rival(struct core *core, const struct master *master,
                               const struct hello *hello)
 {
     if (hello->config_epoch != master->config_epoch || hello->config_epoch == 0 ||
