@@ -194,6 +194,7 @@ START_TEST(a_peer_is_asked_in_its_own_form)
     resolved("db", "127.0.0.1");
     hello("127.0.0.1", "127.0.0.1", 0);
     rig_run(&rig, 31100);
+    rig_introduce(&rig, 5001, PEER);
     ck_assert(rig_sent(&rig, "5001 SENTINEL is-master-down-by-addr 127.0.0.1 6379"));
     ck_assert(!rig_sent(&rig, "is-master-down-by-addr db"));
     end();
