@@ -14,6 +14,7 @@
  * decided; nothing leaves that must be on disk first and is not. S8  core_check(), and
  * the contract between the core and its driver. S9  A sentinel can read the file it
  * wrote, and keeps the run id it has told.
+ * S10  Only sentinels that exist are counted as voters (forge.c).
  */
 #include "tests/sim/check.h"
 
@@ -150,6 +151,8 @@ static void check_hello(struct host *host, const char *payload)
     field[n++] = payload;
     for (const char *at = payload; n < 8 && (at = strchr(at, ',')) != NULL;)
         field[n++] = ++at;
+    if ((sim->faults & FAULT_BIT(FAULT_FORGE)) != 0)
+        forge_remember(sim, payload);
     if (n != 8) {
         world_fail(sim, "S8: %s sends a hello of %d fields: %s", host->machine->name, n,
                    payload);
@@ -476,6 +479,8 @@ void check_state(struct sim *sim)
                 world_fail(sim, "S6: %s sends clients of %s to %s:%d",
                            sim->nodes[i].name, master->name, node->addr.ip,
                            node->addr.port);
+            if ((sim->faults & FAULT_BIT(FAULT_FORGE)) != 0)
+                forge_check(sim, host, master);
         }
     }
 }

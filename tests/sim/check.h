@@ -34,6 +34,7 @@ struct opinion {
     int about; /* the server; node id + 1, 0: none (is down) */
     int64_t at;
 };
+#define FORGE_OVERHEARD 32
 
 struct judge {
     bool is_off; /* scenarios with forged messages */
@@ -57,6 +58,8 @@ struct judge {
     /* by sentinel and group: when it came to its present master */
     struct opinion adopted[SIM_NODES_MAX][SIM_GROUPS_MAX];
     struct resp_request parser;
+    char overheard[FORGE_OVERHEARD][512]; /* hellos, to be replayed */
+    uint32_t n_overheard;
 };
 
 /* check_evidence.c */
@@ -65,6 +68,11 @@ void check_sdown(struct host *host, const struct master *master, int group,
                  const char *text);
 void check_stale(struct host *host, const struct master *master,
                  const struct redis *redis);
+/* forge.c */
+void forge_strike(struct sim *sim, struct rng *rng);
+void forge_remember(struct sim *sim, const char *payload);
+void forge_check(const struct sim *sim, const struct host *host,
+                 const struct master *master);
 
 int check_group_named(const struct sim *sim, const char *name, size_t len);
 

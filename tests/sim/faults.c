@@ -2,7 +2,7 @@
  * faults.c - the nemesis. Each kind of fault has a stream of chance of its own, so that
  * one kind more or less does not change when the others strike.
  */
-#include "tests/sim/world.h"
+#include "tests/sim/check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -651,6 +651,7 @@ static fault_begin *const fault_begins[FAULT_N] = {
     [FAULT_ECHO] = fault_echo,
     [FAULT_TOGETHER] = fault_together,
     [FAULT_ASYM] = fault_asym,
+    [FAULT_FORGE] = forge_strike,
 };
 
 static int64_t fault_pause(struct sim *sim, enum fault_kind kind)

@@ -54,7 +54,8 @@ struct sim;
     X(FAULT_FORGET, "forget")     /* SENTINEL REMOVE, and later MONITOR */             \
     X(FAULT_ECHO, "echo")         /* hellos are read twice, the second time late */    \
     X(FAULT_TOGETHER, "together") /* all masters die at once */                        \
-    X(FAULT_ASYM, "asym")         /* two parts, packets pass one way only */
+    X(FAULT_ASYM, "asym")         /* two parts, packets pass one way only */           \
+    X(FAULT_FORGE, "forge")       /* forged hellos and vote requests */
 
 enum fault_kind {
 #define FAULT_X(name, text) name,
