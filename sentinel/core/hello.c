@@ -331,7 +331,7 @@ static void hello_adopt_config(struct core *core, struct master *master,
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
  * halves would disagree for ever (behaviour.md 14, number 23). If both servers really
  * are masters the greater address wins; if ours has become a replica, of theirs or of
- * whomever, theirs does.
+ * whomever, or is down, theirs does.
  */
 static bool hello_wins_tie(const struct core *core, const struct master *master,
                            const struct hello *hello)
@@ -351,7 +351,7 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
             theirs = n;
     if (theirs == NULL || theirs->role != ROLE_MASTER || theirs->s_down)
         return false;
-    if (ours->role == ROLE_REPLICA)
+    if (ours->role == ROLE_REPLICA || ours->s_down)
         return true;
     int order = strcmp(theirs->addr.ip, ours->addr.ip);
     return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
