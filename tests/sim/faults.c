@@ -485,7 +485,10 @@ static void monitor_again(struct sim *sim, struct host *host, int group, node_se
 {
     const struct group *g = &sim->groups[group];
     const struct addr *addr = newest_address(sim, group, set);
-    const char *ip = addr != NULL ? addr->ip : sim->nodes[g->master].ip;
+    const char *known = addr != NULL && addr->host != NULL ? addr->host : NULL;
+    const char *ip = known != NULL  ? known
+                     : addr != NULL ? addr->ip
+                                    : sim->nodes[g->master].ip;
     char port[8], quorum[8], down[24], timeout[24];
 
     if (!host_is_running(host))
