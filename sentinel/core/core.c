@@ -18,6 +18,7 @@ struct core *core_new(uint64_t seed)
     core->id_is_new = true;
     core->bad_hello_logged_at = core->refused_vote_logged_at = CORE_NEVER;
     core->twin_at = core->twin_told_at = CORE_NEVER;
+    core->struck_at = CORE_NEVER;
     core->save_failed_at = CORE_NEVER;
     timer_init(&core->pulse_timer, TIMER_PULSE, NULL);
     timer_init(&core->persist_timer, TIMER_PERSIST, NULL);

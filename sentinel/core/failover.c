@@ -16,6 +16,12 @@
  * one with the least run id starts at once, the others this much later each, which is
  * enough for its request to arrive first. */
 #define TURN_MS 20
+/* When masters die together, the requests for each wait behind those for the others and
+ * for the disk: turns and pauses are longer by this for each. Those that became sdown
+ * with no more than a second between them count as one crowd, for so long. */
+#define CROWD_EACH_MS 2
+#define CROWD_GAP_MS 1000
+#define CROWD_LASTS_MS 10000
 /* Waiting for INFO that is under way, when a choice exists and when none does. */
 #define SELECT_IMPROVE_MS 100
 #define SELECT_HOPE_MS 1000
@@ -249,6 +255,22 @@ static int64_t slowest_rtt(const struct master *master)
     return min_i64(rtt, RTT_MAX_MS);
 }
 
+void failover_note_struck(struct core *core)
+{
+    if (time_since(core, core->struck_at) > CROWD_GAP_MS)
+        core->n_struck = 0;
+    core->n_struck++;
+    core->struck_at = core->now;
+}
+
+/* How much longer things take because of the masters that died together. */
+static int64_t crowd_ms(const struct core *core)
+{
+    if (core->n_struck < 2 || time_since(core, core->struck_at) > CROWD_LASTS_MS)
+        return 0;
+    return (int64_t)(core->n_struck - 1) * CROWD_EACH_MS;
+}
+
 static int64_t retry_delay(struct core *core, struct master *master)
 {
     struct failover *fo = &master->failover;
@@ -256,7 +278,8 @@ static int64_t retry_delay(struct core *core, struct master *master)
 
     int64_t high = RETRY_HIGH_MS + 3 * slowest_rtt(master);
 
-    return rng_between(&core->rng, RETRY_LOW_MS, high) << n;
+    return (rng_between(&core->rng, RETRY_LOW_MS, high) << n) +
+           rng_between(&core->rng, 0, crowd_ms(core));
 }
 
 static void not_elected(struct core *core, struct master *master)
@@ -386,7 +409,8 @@ void failover_take_turn(struct core *core, struct master *master)
             strcmp(v->peer->run_id, core->myid) < 0)
             rank++;
     fo->retry_at =
-        max_i64(fo->retry_at, core->now + rank * (TURN_MS + slowest_rtt(master)));
+        max_i64(fo->retry_at,
+                core->now + rank * (TURN_MS + slowest_rtt(master) + crowd_ms(core)));
 }
 
 void failover_await(struct core *core, struct master *master, const char *candidate)

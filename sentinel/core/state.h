@@ -380,6 +380,10 @@ struct core {
     uint32_t n_jobs, n_jobs_running;
     uint32_t simulate_flags;
 
+    /* A crowd of masters that die together: how many, and when the last one did. */
+    uint32_t n_struck;
+    int64_t struck_at;
+
     uint64_t n_late_inputs; /* failover inputs for a stage already over */
     uint64_t n_bad_hellos;  /* hellos that were refused */
     int64_t bad_hello_logged_at;

@@ -292,7 +292,10 @@ void cmd_sentinel_is_master_down(struct session *session, const struct resp_arg 
         .text = argv[5].str,
         .text_len = argv[5].len,
     };
-    session_post(session, &request);
+    if (promise_is_possible(session))
+        promise_vote(session, &request);
+    else
+        session_post(session, &request);
 }
 
 void cmd_sentinel_failover(struct session *session, const struct resp_arg *argv,

@@ -58,7 +58,7 @@ enum session_wait {
     WAIT_NONE,
     WAIT_CORE,  /* for server_answer() */
     WAIT_FILE,  /* for server_file_done() or server_tls_done() */
-    WAIT_PAUSE, /* CLIENT PAUSE holds back the request that is parsed */
+    WAIT_PAUSE, /* CLIENT PAUSE or a vote (promise.c) holds back what is parsed */
 };
 
 /* CLIENT TRACKING, which never has anything to report. */
@@ -88,11 +88,14 @@ struct session {
     enum session_wait wait;
 
     struct resp_request rq;
-    struct buf out;     /* for the driver to take */
-    struct buf pushes;  /* messages that must follow the reply being waited for */
-    struct buf instead; /* reply to give when the core says OK; empty: +OK */
-    size_t n_owed;      /* bytes put out and not yet session_written() */
-    size_t argv_len;    /* bytes of the arguments of the last request */
+    struct buf out;           /* for the driver to take */
+    struct buf pushes;        /* messages that must follow the reply being waited for */
+    struct buf instead;       /* reply to give when the core says OK; empty: +OK */
+    size_t n_owed;            /* bytes put out and not yet session_written() */
+    struct promise *promises; /* replies that wait for votes, in order; see promise.c */
+    uint32_t n_promises;
+    uint16_t last_ticket;
+    size_t argv_len; /* bytes of the arguments of the last request */
 
     const struct user *user;       /* never NULL */
     const struct command *command; /* the last one run, or the one held back */
@@ -117,6 +120,24 @@ struct session {
     UT_hash_handle hh; /* in server->sessions, by id */
 };
 
+/* ---- promise.c: replies that are owed, while the session goes on ---- */
+/* May |command| be run although the replies to earlier votes are still owed? */
+bool promise_admits(const struct session *session, const struct command *command);
+/* May the reply to a vote request be owed? Otherwise the session waits for it. */
+bool promise_is_possible(const struct session *session);
+/* Asks the core for a vote whose reply is owed. */
+void promise_vote(struct session *session, struct core_request *request);
+/* Output since |before| follows what is owed. */
+void promise_follow(struct session *session, size_t before);
+/* The answer to a request with a ticket: it and what follows it may go out now. */
+void promise_keep(struct session *session, uint16_t ticket,
+                  const struct core_action *answer);
+void promise_release(struct session *session);
+/* What the core knows a client by: the session, and which of its votes. */
+#define PROMISE_CLIENT(id, ticket) ((uint64_t)(ticket) << 48 | (id))
+#define PROMISE_SESSION(client) ((client) & (((uint64_t)1 << 48) - 1))
+#define PROMISE_TICKET(client) ((uint16_t)((client) >> 48))
+
 /* Appends "-ERR ..." (the text with its code) to the output. */
 void session_error(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -128,6 +149,10 @@ void session_post(struct session *session, struct core_request *request);
 void session_answer(struct session *session, const struct core_action *answer);
 /* As session_post(), at the end of a wait for a file. */
 void session_wait_core(struct session *session, struct core_request *request);
+/* Appends the reply that says what the core answered. */
+void session_write_answer(struct session *session, const struct core_action *answer);
+/* The answer to a vote that is owed (promise.c). */
+void session_keep_promise(struct session *session, const struct core_action *answer);
 /* The session waits for server_file_done() or server_tls_done(). */
 void session_wait_file(struct session *session);
 /* Ends a wait with |reply|, and goes on with what the client sent meanwhile. */

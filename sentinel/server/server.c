@@ -134,12 +134,16 @@ void server_log(const struct server *server, enum log_level level, const char *f
 
 void server_answer(struct server *server, const struct core_action *answer)
 {
+    uint64_t id = PROMISE_SESSION(answer->answer.client);
     struct session *session = NULL;
 
-    HASH_FIND(hh, server->sessions, &answer->answer.client, sizeof(uint64_t), session);
-    if (session == NULL || session->wait != WAIT_CORE)
+    HASH_FIND(hh, server->sessions, &id, sizeof id, session);
+    if (session == NULL)
         return;
-    session_answer(session, answer);
+    if (PROMISE_TICKET(answer->answer.client) != 0)
+        session_keep_promise(session, answer);
+    else if (session->wait == WAIT_CORE)
+        session_answer(session, answer);
     server_settle(server);
 }
 

@@ -79,6 +79,7 @@ void session_close(struct session *session)
     cmd_client_forget_tracking(session);
     HASH_DELETE(hh, server->sessions, session);
     resp_request_release(&session->rq);
+    promise_release(session);
     buf_release(&session->out);
     buf_release(&session->pushes);
     buf_release(&session->instead);
@@ -389,6 +390,15 @@ static void session_call(struct session *session, const struct command *command)
     if ((command->flags & CMD_UNMUTED) == 0)
         session_mute(session, before);
     session_count_output(session, before);
+    promise_follow(session, before);
+}
+
+/* Must |command| wait, for the end of a pause or for a vote? */
+static bool session_is_held_back(const struct session *session,
+                                 const struct command *command)
+{
+    return server_is_paused(session->server, command) ||
+           !promise_admits(session, command);
 }
 
 static void session_execute(struct session *session)
@@ -408,7 +418,8 @@ static void session_execute(struct session *session)
         turn_charge(session->server, session->out.len - before);
         session_mute(session, before);
         session_count_output(session, before);
-    } else if (server_is_paused(session->server, command)) {
+        promise_follow(session, before);
+    } else if (session_is_held_back(session, command)) {
         session->command = command;
         session->wait = WAIT_PAUSE;
         session->server->n_waiting++;
@@ -498,7 +509,7 @@ void session_resume(struct session *session)
 {
     if (session->is_closing)
         return;
-    if (server_is_paused(session->server, session->command))
+    if (session_is_held_back(session, session->command))
         return;
     session_leave_wait(session);
     session_call(session, session->command);
@@ -525,8 +536,7 @@ static bool session_has_code(const char *text)
     return len >= 2 && text[len] == ' ';
 }
 
-static void session_write_answer(struct session *session,
-                                 const struct core_action *answer)
+void session_write_answer(struct session *session, const struct core_action *answer)
 {
     struct buf *out = &session->out;
     const char *text = answer->answer.text != NULL ? answer->answer.text : "";
@@ -575,6 +585,17 @@ void session_answer(struct session *session, const struct core_action *answer)
     if (!session->is_closing)
         session_write_answer(session, answer);
     session_finish_wait(session, before);
+}
+
+void session_keep_promise(struct session *session, const struct core_action *answer)
+{
+    if (session->is_closing)
+        return;
+    promise_keep(session, PROMISE_TICKET(answer->answer.client), answer);
+    session_check_output(session);
+    if (session->wait == WAIT_PAUSE)
+        session_resume(session);
+    session_wake(session);
 }
 
 void session_wait_file(struct session *session)

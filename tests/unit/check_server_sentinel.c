@@ -413,24 +413,31 @@ START_TEST(test_is_master_down_wants_integers)
 }
 END_TEST
 
-/* A vote is answered when it is on disk, and everything behind it waits. */
+/* A vote is answered when it is on disk, and everything behind it follows: other votes
+ * and PINGs are run at once, the rest is held back. */
 START_TEST(test_vote_waits_for_the_disk)
 {
     clients.is_disk_slow = true;
     EXPECT("PING\r\nSENTINEL IS-MASTER-DOWN-BY-ADDR 10.0.0.1 6379 5 " PEER1 "\r\n"
-           "PING x\r\n",
+           "PING x\r\n"
+           "SENTINEL IS-MASTER-DOWN-BY-ADDR 10.0.0.1 6379 6 " PEER2 "\r\n",
            "+PONG\r\n");
-    ck_assert(session_is_blocked(session));
+    ck_assert(!session_is_blocked(session));
     EXPECT("PING y\r\n", "");
+    EXPECT("ROLE x\r\nSENTINEL CKQUORUM nobody\r\nPING z\r\n", "");
+    ck_assert(session_is_blocked(session));
     clients.n_wakes = 0;
     clients_save(&clients);
     ck_assert_uint_gt(clients.n_wakes, 0);
     ck_assert_str_eq(clients_read(&clients, session),
-                     "*3\r\n:0\r\n$40\r\n" PEER1 "\r\n:5\r\n$1\r\nx\r\n$1\r\ny\r\n");
+                     "*3\r\n:0\r\n$40\r\n" PEER1 "\r\n:5\r\n$1\r\nx\r\n"
+                     "*3\r\n:0\r\n$40\r\n" PEER2 "\r\n:6\r\n$1\r\ny\r\n"
+                     "-ERR wrong number of arguments for 'role' command\r\n"
+                     "-ERR No such master with that name\r\n$1\r\nz\r\n");
     ck_assert(!session_is_blocked(session));
     clients.is_disk_slow = false;
-    EXPECT("SENTINEL IS-MASTER-DOWN-BY-ADDR 10.0.0.1 6379 5 " PEER2 "\r\n",
-           "*3\r\n:0\r\n$40\r\n" PEER1 "\r\n:5\r\n");
+    EXPECT("SENTINEL IS-MASTER-DOWN-BY-ADDR 10.0.0.1 6379 5 " PEER1 "\r\n",
+           "*3\r\n:0\r\n$40\r\n" PEER2 "\r\n:6\r\n");
     EXPECT("SENTINEL IS-MASTER-DOWN-BY-ADDR 10.9.9.9 6379 5 " PEER2 "\r\n",
            "*3\r\n:0\r\n$1\r\n*\r\n:0\r\n");
 }
