@@ -17,10 +17,12 @@ from lib import HERE, RESULTS, commit, machine, number
 QUICK = [
     ("steady", "steady.py --masters 100,1000 --seconds 20"),
     ("queries", "queries.py --rounds 3"),
+    ("mass", "mass.py --patience 30"),
 ]
 FULL = [
     ("steady", "steady.py --masters 100,1000,3000,5000,10000 --seconds 30 --runs 3"),
     ("queries", "queries.py --rounds 15"),
+    ("mass", "mass.py --patience 150 --runs 3"),
 ]
 TIMEOUT_S = {"bench": 900, "bench-full": 7200}
 
