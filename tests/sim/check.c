@@ -14,7 +14,7 @@
  * decided; nothing leaves that must be on disk first and is not. S8  core_check(), and
  * the contract between the core and its driver. S9  A sentinel can read the file it
  * wrote, and keeps the run id it has told.
- * S10  Only sentinels that exist are counted as voters (forge.c).
+ * S12  Only sentinels that exist are counted as voters (forge.c).
  */
 #include "tests/sim/check.h"
 

@@ -1,7 +1,7 @@
 /*
  * forge.c - somebody who may publish, and lies: hellos and vote requests with invented
  * and with stolen run ids, and old hellos once more. Nothing of it may change who is
- * counted (S10) or where clients are sent (S6).
+ * counted (S12) or where clients are sent (S6).
  *
  * One lie is not told here: a new master in the name of a real sentinel that cannot be
  * asked at that moment. While our own master is not well it is believed, as the truth
@@ -61,9 +61,10 @@ static void forge_hello(struct sim *sim, struct rng *rng, struct buf *out)
     snprintf(epoch, sizeof(epoch), "%d", (int)rng_below(rng, 20));
     snprintf(config_epoch, sizeof(config_epoch), "%d",
              is_stolen ? 0 : (int)rng_below(rng, 1000));
-    if (rng_chance(rng, 1, 4))
-        snprintf(rng_chance(rng, 1, 2) ? epoch : config_epoch, sizeof(epoch), "%s",
-                 absurd[rng_below(rng, 4)]);
+    if (rng_chance(rng, 1, 4)) {
+        char *which = rng_chance(rng, 1, 2) ? epoch : config_epoch;
+        snprintf(which, sizeof(epoch), "%s", absurd[rng_below(rng, 4)]);
+    }
     /* An invented one may name any server at all. */
     if (!is_stolen)
         master = &sim->nodes[rng_below(rng, (uint32_t)sim->n_nodes)];
@@ -132,7 +133,7 @@ void forge_strike(struct sim *sim, struct rng *rng)
     buf_release(&text);
 }
 
-/* S10: only sentinels that exist are counted, each once. */
+/* S12: only sentinels that exist are counted, each once. */
 void forge_check(const struct sim *sim, const struct host *host,
                  const struct master *master)
 {
@@ -142,7 +143,7 @@ void forge_check(const struct sim *sim, const struct host *host,
             exists = sim->nodes[i].host != NULL && sim->nodes[i].host != host &&
                      strcmp(sim->nodes[i].host->id, v->peer->run_id) == 0;
         if (!exists)
-            world_fail((struct sim *)sim, "S10: %s counts %s, which nobody is",
+            world_fail((struct sim *)sim, "S12: %s counts %s, which nobody is",
                        host->machine->name, v->peer->run_id);
     }
 }
