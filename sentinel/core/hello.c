@@ -225,6 +225,8 @@ static void hello_move_peer(struct core *core, struct master *master, struct pee
                        "%u additional matching instances", peer->n_voters - 1);
         durable_touch(core, master);
     }
+    if (peer->verified && peer->home.port == 0)
+        addr_copy(&peer->home, &peer->addr);
     peer_change_address(core, peer, addr);
 }
 

@@ -346,6 +346,10 @@ void master_remember(struct master *master, const struct voter *voter);
 bool master_remembers(const struct master *master, const char *run_id);
 void master_forget_former(struct master *master, const char *run_id);
 void peer_change_address(struct core *core, struct peer *peer, const struct addr *addr);
+/* A hello moved it, and it cannot be reached there: it is looked for where it was. Its
+ * own next hello moves it again if it has really gone. Returns false if it did not come
+ * from anywhere. */
+bool peer_go_home(struct core *core, struct peer *peer);
 void peer_on_up(struct core *core, struct peer *peer);
 void peer_on_down(struct core *core, struct peer *peer, bool refused);
 void peer_free(struct core *core, struct peer *peer);

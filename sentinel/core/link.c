@@ -351,11 +351,12 @@ void link_on_up(struct core *core, struct link *link, enum link_chan which,
                      core->now + rng_between(&core->rng, link->ping_period_ms / 2,
                                              link->ping_period_ms));
     link_dial(core, link);
+    /* First: what has become sdown in this very moment is given no promotion. */
+    detect_link(core, link);
     if (link->node != NULL)
         node_on_up(core, link->node);
     else
         peer_on_up(core, link->peer);
-    detect_link(core, link);
     link_rearm(core, link);
 }
 
@@ -427,6 +428,8 @@ void link_on_down(struct core *core, struct link *link, enum link_chan which,
         if (link->peer != NULL)
             link->peer->refused = refused && strstr(reason, "refused") != NULL;
         detect_link(core, link);
+        if (link->peer != NULL)
+            peer_go_home(core, link->peer);
     }
     link_rearm(core, link);
 }
@@ -480,6 +483,8 @@ void link_on_timer(struct core *core, struct link *link)
                               "no answer (is it down, or does it not speak TLS?)", true,
                               false);
         link_backoff(core, link);
+        if (link->peer != NULL)
+            peer_go_home(core, link->peer);
     }
     if (link->sub.dialling && core->now >= link->sub.dialled_at + timeout) {
         link_recycle(core, link, LINK_SUB, "no answer to connect");

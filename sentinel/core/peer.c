@@ -193,6 +193,7 @@ void peer_free(struct core *core, struct peer *peer)
     link_free(core, peer->link);
     addr_release(&peer->addr);
     addr_release(&peer->rival);
+    addr_release(&peer->home);
     core->n_strangers -= peer->verified ? 0 : 1;
     HASH_DEL(core->peers, peer);
     mem_free(peer);
@@ -296,6 +297,24 @@ void peer_change_address(struct core *core, struct peer *peer, const struct addr
     link_reset(core, peer->link);
 }
 
+bool peer_go_home(struct core *core, struct peer *peer)
+{
+    struct addr home = peer->home;
+    struct voter *voter;
+
+    if (home.port == 0 || peer_is_itself(peer))
+        return false;
+    peer->home = (struct addr){0};
+    emit_log(core, LOG_LVL_NOTICE,
+             "Sentinel %s does not answer at %s:%u: back to %s:%u, where it was",
+             peer->run_id, peer->addr.ip, peer->addr.port, home.ip, home.port);
+    peer_change_address(core, peer, &home);
+    addr_release(&home);
+    DL_FOREACH(peer->voters, voter)
+    durable_touch(core, voter->master);
+    return true;
+}
+
 /* --------------------------------------------------------------- connection ------ */
 
 void peer_on_up(struct core *core, struct peer *peer)
@@ -329,6 +348,7 @@ static void peer_identified(struct core *core, struct peer *peer, enum peer_iden
     peer->ident = ident;
     peer->refused = false;
     peer->absent_since = CORE_NEVER;
+    addr_release(&peer->home);
     if (ident == IDENT_SELF)
         peer_replace_others(core, peer);
     bool is_news = !peer->verified;
@@ -362,6 +382,8 @@ static void peer_is_absent(struct core *core, struct peer *peer, const char *who
         peer_forget(core, peer);
         return;
     }
+    if (peer_go_home(core, peer))
+        return;
     if (peer->absent_since == CORE_NEVER) {
         peer->absent_since = core->now;
         emit_log(core, LOG_LVL_WARNING, "Sentinel %s is not at %s:%u any more: %s",

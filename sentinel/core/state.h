@@ -173,6 +173,8 @@ struct peer {
     struct addr rival; /* address that other hellos give although it answers at ours */
     int64_t rival_since, rival_at; /* first and last of these; CORE_NEVER if none */
     int64_t rival_told_at;         /* when we last said so */
+    struct addr home; /* where it was before a hello moved it, until it has answered at
+                       * the new address; port 0: none */
     int64_t absent_since; /* somebody else answers at its address; CORE_NEVER if not */
     struct voter *voters; /* utlist, one per master it monitors too */
     uint32_t n_voters;

@@ -14,6 +14,7 @@ from resp import RespError
 
 ID_A, ID_B = "a" * 40, "b" * 40
 MONITOR = "sentinel monitor m 127.0.0.1 1 1"
+ANY_CANDIDATE = "sentinel vote-for-unknown yes"
 
 
 def set_quorum(sentinel, quorum):
@@ -131,7 +132,7 @@ def declared(t, lines=(), mounts=(), **options):
     """A sentinel whose configuration cannot be written by anybody."""
     s = Contained(t, "ours", [], **options)
     s.conf.write_text(s.conf.read_text() + "\n".join(
-        [f"sentinel state-dir {s.state}", *(lines or [MONITOR])]) + "\n")
+        [f"sentinel state-dir {s.state}", ANY_CANDIDATE, *(lines or [MONITOR])]) + "\n")
     os.chown(s.conf, 0, 0)
     s.conf.chmod(0o444)
     s.mounts = [f"mount --bind {s.state} {s.state}", *mounts, READ_ONLY_ROOT]
@@ -300,7 +301,8 @@ def test_container_folder_goes_and_comes_back(t):
         s.inside("mv", str(s.state / old), str(s.state / new))
 
     group = t.group([], n_replicas=0)
-    s = Contained(t, "ours", [f"sentinel monitor m 127.0.0.1 {group.master.port} 1"])
+    s = Contained(t, "ours", [f"sentinel monitor m 127.0.0.1 {group.master.port} 1",
+                              ANY_CANDIDATE])
     (s.state / "sub").mkdir()
     os.chown(s.state / "sub", ANYBODY, ANYBODY)
     s.conf.write_text(s.conf.read_text() + f"sentinel state-dir {s.state}/sub\n")

@@ -80,17 +80,23 @@ static const struct node *node_named(const struct master *master, const char *ip
     return NULL;
 }
 
+/* Does |a| know where |b| is? */
+static bool knows(const struct host *a, const struct host *b, int group)
+{
+    struct voter *voter;
+
+    HASH_FIND_STR(host_master(a, group)->voters, b->core->myid, voter);
+    return voter != NULL &&
+           addr_is(&voter->peer->addr, b->machine->ip, b->machine->port);
+}
+
 /* Can |a| and |b| hear of each other? One of them knows the other, or a server that
  * both know carries their hellos. */
 static bool can_meet(const struct host *a, const struct host *b, int group)
 {
     const struct master *ma = host_master(a, group), *mb = host_master(b, group);
-    struct voter *voter = NULL;
 
-    HASH_FIND_STR(ma->voters, b->core->myid, voter);
-    if (voter == NULL)
-        HASH_FIND_STR(mb->voters, a->core->myid, voter);
-    if (voter != NULL)
+    if (knows(a, b, group) || knows(b, a, group))
         return true;
     const struct addr *addr = &ma->current->addr;
     if (node_named(mb, addr->ip, addr->port) != NULL)
