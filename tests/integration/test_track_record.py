@@ -294,7 +294,14 @@ def test_record_two_manual_failovers(t):
                   for s in group.sentinels]
         same = None not in epochs and epochs[0] == epochs[1]
         return "one epoch, two leaders" if same else "one leader per epoch"
-    ends(t, story, "one epoch, two leaders", "one leader per epoch")
+
+    def often(t, kind):  # it takes luck to hit the same moment
+        for _ in range(5):
+            clear_away(t, "again")
+            if (end := story(t, kind)).startswith("one epoch"):
+                break
+        return end
+    ends(t, often, "one epoch, two leaders", "one leader per epoch")
 
 
 class Voter:
@@ -322,6 +329,8 @@ class Voter:
             sock.sendall(self.answer([str(w).upper() for w in words], words))
 
     def answer(self, upper, words):
+        if upper[1:2] == ["MYID"]:
+            return b"$40\r\n%s\r\n" % self.run_id.encode()
         if upper[1:2] != ["IS-MASTER-DOWN-BY-ADDR"]:
             return b"+PONG\r\n"
         epoch, candidate = int(words[4]), words[5]

@@ -93,7 +93,8 @@ def test_kill_9_during_writes(t):
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     rng = random.Random(seed)
-    sentinel = t.sentinel(lines=["sentinel monitor mymaster 127.0.0.1 1 1"])
+    sentinel = t.sentinel(lines=["sentinel monitor mymaster 127.0.0.1 1 1",
+                                 "sentinel vote-for-unknown yes"])
     sentinel.start().wait_answers()
     state, port, myid = State(rng), 1, sentinel.myid()
     for _ in range(200):
@@ -118,6 +119,7 @@ def test_kill_9_during_writes(t):
         sentinel.start().wait_answers(10)
         assert sentinel.myid() == myid
         state.compare(sentinel, port)
+    assert state.votes
     left = [p.name for p in sentinel.dir.iterdir() if re.search(r"conf.", p.name)]
     t.notes.append(f"{state.n_answers} answered changes, {len(state.votes)} votes, "
                    f"{len(left)} temporary files left")
