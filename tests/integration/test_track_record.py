@@ -342,20 +342,26 @@ class Voter:
         return b"*3\r\n:1\r\n$40\r\n%s\r\n:%d\r\n" % (candidate.encode(), epoch)
 
 
+def asks_for_votes(t, kind):
+    """A sentinel whose master is dead, and two voters that it has asked."""
+    group = t.group([kind], quorum=2, down_after=2500, failover_timeout=8000)
+    group.start()
+    sentinel = group.sentinels[0]
+    voters = [Voter(t, group, letter * 40) for letter in "ab"]
+    with sentinel.client() as client:
+        for voter in voters:
+            client("PUBLISH", "__sentinel__:hello", voter.hello(0))
+    until(lambda: len(sentinel.peers()) == 2, 10, "the peers are known")
+    group.master.kill()
+    until(lambda: voters[0].asked and voters[1].asked, 20, "votes are asked for")
+    return sentinel, voters
+
+
 def test_record_votes_of_another_epoch(t):
     """redis#2230, #11571: a candidate whose election is over counts votes of a later
     epoch, and promotes under its old one, which may have had another leader."""
     def story(t, kind):
-        group = t.group([kind], quorum=2, down_after=2500, failover_timeout=8000)
-        group.start()
-        sentinel = group.sentinels[0]
-        voters = [Voter(t, group, letter * 40) for letter in "ab"]
-        with sentinel.client() as client:
-            for voter in voters:
-                client("PUBLISH", "__sentinel__:hello", voter.hello(0))
-        until(lambda: len(sentinel.peers()) == 2, 10, "the peers are known")
-        group.master.kill()
-        until(lambda: voters[0].asked and voters[1].asked, 20, "votes are asked for")
+        sentinel, voters = asks_for_votes(t, kind)
         begun = voters[0].asked[0]
         # somebody else leads a failover of something else: the global epoch moves on
         for voter in voters:
@@ -375,16 +381,7 @@ def test_record_votes_of_another_epoch(t):
 def test_record_lost_election(t):
     """behaviour 14-6, redis#10621: the next try comes after twice failover-timeout."""
     def story(t, kind):
-        group = t.group([kind], quorum=2, down_after=2500, failover_timeout=8000)
-        group.start()
-        sentinel = group.sentinels[0]
-        voters = [Voter(t, group, letter * 40) for letter in "ab"]
-        with sentinel.client() as client:
-            for voter in voters:
-                client("PUBLISH", "__sentinel__:hello", voter.hello(0))
-        until(lambda: len(sentinel.peers()) == 2, 10, "the peers are known")
-        group.master.kill()
-        until(lambda: voters[0].asked and voters[1].asked, 20, "votes are asked for")
+        sentinel, voters = asks_for_votes(t, kind)
         first = time.monotonic()
         for voter in voters:
             voter.vote_from = voters[0].asked[0] + 1
