@@ -501,6 +501,9 @@ START_TEST(test_hello_learns_switches_and_replaces_peers)
     rig_say_hello(&rig, "127.0.0.1,5009," PEER_A ",0,m,127.0.0.1,6379,0");
     ck_assert(rig_saw(&rig, "+sentinel-address-switch master m 127.0.0.1 6379 ip "
                             "127.0.0.1 port 5009 for " PEER_A));
+    rig_introduce(&rig, 5009, PEER_A);
+    rig_lose_link(&rig, 5009, "Connection reset by peer");
+    rig_run(&rig, 2000);
     /* Another one at that address takes its place when it is seen to be there. */
     rig_say_hello(&rig, "127.0.0.1,5009," PEER_B ",0,m,127.0.0.1,6379,0");
     ck_assert(!rig_saw(&rig, "+sentinel"));
