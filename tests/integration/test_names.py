@@ -261,10 +261,12 @@ def test_names_one_entry_for_each(t):
 def test_names_asked_in_either_form(t):
     """is-master-down-by-addr by the name or the address, whichever we were told."""
     fleet = Fleet(t, kinds=["ours"], announce=False).start()
-    by_ip = t.sentinel("ours", [f"sentinel monitor m 127.0.1.1 {PORT} 1",
+    by_ip = t.sentinel("ours", [f"sentinel monitor m 127.0.1.1 {PORT} 3",
                                 "sentinel resolve-hostnames yes",
                                 "sentinel down-after-milliseconds m 1000"])
     by_ip.start().wait_answers()
+    # Neither may fail over, which would end what is looked at.
+    fleet.sentinels[0].sentinel("SET", "m", "quorum", 3)
     fleet.servers[0].signal(signal.SIGSTOP)
     for sentinel in (fleet.sentinels[0], by_ip):
         for host in ("db0", "DB0", "127.0.1.1"):
