@@ -48,7 +48,7 @@ typedef void failover_fn(struct core *core, struct master *master, struct node *
 
 static failover_fn begin, begin_forced, ask_votes, count_votes, outbid, elect_deadline,
     choose, promote, resend, confirm, give_up_if_late, promoted_lost, next_replica,
-    reconf_late, reconsider, try_again, promotion_refused;
+    reconf_late, reconsider, try_again, promotion_refused, demote_again;
 
 /* clang-format off */
 static const struct {
@@ -77,6 +77,7 @@ static const struct {
     {IN(FO_RECONF),   FI_LINK_UP,       next_replica},     /* RECONF */
     {IN(FO_RECONF),   FI_REPLICA_MOVED, next_replica},     /* or SWITCH, NONE */
     {IN(FO_RECONF),   FI_DEADLINE,      reconf_late},      /* or SWITCH, NONE */
+    {IN(FO_RECONF),   FI_OLD_IS_MASTER, demote_again},     /* RECONF */
 };
 /* clang-format on */
 
@@ -583,7 +584,16 @@ static void demote_old_master(struct core *core, struct master *master)
         return;
     emit_note(core, "%s is told to follow %s", master->name,
               master->failover.promoted->name);
+    old->repaired_at = core->now;
     command_slaveof(core, old, &master->failover.promoted->addr);
+}
+
+/* It could not be reached then, or has been restarted since. */
+static void demote_again(struct core *core, struct master *master, struct node *node)
+{
+    if (node->repaired_at == CORE_NEVER ||
+        core->now - node->repaired_at >= REFUSED_PAUSE_MS)
+        demote_old_master(core, master);
 }
 
 static void confirm(struct core *core, struct master *master, struct node *node)

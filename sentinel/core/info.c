@@ -104,6 +104,19 @@ static void info_parse_replica_fields(struct info *info, const struct line *line
     }
 }
 
+/* An id of 40 characters; anything else leaves |id| as it is. */
+static bool line_id(const struct line *line, const char *key, char *id)
+{
+    size_t n;
+    const char *v = line_value(line, key, &n);
+
+    if (v == NULL || n < RUN_ID_LEN)
+        return false;
+    memcpy(id, v, RUN_ID_LEN);
+    id[RUN_ID_LEN] = '\0';
+    return true;
+}
+
 static void info_parse_line(struct info *info, const struct line *line)
 {
     const char *v;
@@ -111,9 +124,8 @@ static void info_parse_line(struct info *info, const struct line *line)
 
     switch (line->text[0]) {
     case 'r':
-        if ((v = line_value(line, "run_id:", &n)) != NULL && n >= RUN_ID_LEN) {
-            memcpy(info->run_id, v, RUN_ID_LEN);
-            info->run_id[RUN_ID_LEN] = '\0';
+        if (line_id(line, "run_id:", info->run_id)) {
+            break;
         } else if ((v = line_value(line, "role:", &n)) != NULL) {
             if (n >= 6 && memcmp(v, "master", 6) == 0)
                 info->role = ROLE_MASTER;
@@ -126,6 +138,8 @@ static void info_parse_line(struct info *info, const struct line *line)
         }
         break;
     case 'm':
+        if (line_id(line, "master_replid:", info->replid))
+            break;
         if ((v = line_value(line, "master_link_down_since_seconds:", &n)) != NULL) {
             int64_t seconds = max_i64(text_number(v, n), -INT32_MAX);
             info->link_down_ms = min_i64(seconds, INT32_MAX) * 1000;
@@ -148,7 +162,7 @@ void info_parse(struct info *info, const char *text, size_t len)
 {
     const char *end = text + len;
 
-    info->run_id[0] = info->master_host[0] = '\0';
+    info->run_id[0] = info->replid[0] = info->master_host[0] = '\0';
     info->role = ROLE_NONE;
     info->master_port = info->priority = -1;
     info->link_up = info->announced = -1;
@@ -290,8 +304,43 @@ static void node_repair(struct core *core, struct node *node, const char *event)
     emit_node(core, LOG_LVL_NOTICE, event, node, NULL);
 }
 
+/* The id of its data, as long as it is what it had as our master: a server that becomes
+ * a replica and is promoted again gets another. */
+static void info_note_reign(struct node *node, const struct info *info)
+{
+    if (info->role == ROLE_REPLICA)
+        node->reign[0] = '\0';
+    else if (info->role == ROLE_MASTER && node_is_master(node))
+        memcpy(node->reign, info->replid, sizeof(node->reign));
+}
+
+/* Have most sentinels spoken since |node| was seen as a master, and does none of them
+ * know of an election that might have made it one? */
+static bool node_reign_is_denied(const struct core *core, const struct node *node)
+{
+    const struct master *master = node->master;
+    uint32_t n = 1;
+
+    if (core->current_epoch != master->config_epoch)
+        return false;
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        n += v->hello_at != CORE_NEVER && v->hello_at > node->role_at ? 1 : 0;
+    return n > master_possible_voters(core, master) / 2;
+}
+
+/* Is |node|, which says that it is a master, only what is left of an older
+ * configuration (decision 0028)? Else our own view may be the old one. */
+static bool node_reign_is_over(const struct core *core, const struct node *node,
+                               const struct info *info)
+{
+    if (node->reign[0] == '\0' || node->master->failover.state != FO_NONE)
+        return false;
+    return strcmp(node->reign, info->replid) == 0 || node_reign_is_denied(core, node);
+}
+
 /* A replica that reports role master although we did not promote it. */
-static void info_react_stray_master(struct core *core, struct node *node)
+static void info_react_stray_master(struct core *core, struct node *node,
+                                    const struct info *info)
 {
     struct master *master = node->master;
     int64_t wait = CONVERT_PERIODS * core_number(core, CORE_OPT_PUBLISH_PERIOD);
@@ -301,10 +350,12 @@ static void info_react_stray_master(struct core *core, struct node *node)
             failover_input(core, master, FI_IS_MASTER, node);
         return;
     }
-    if (!master_looks_sane(core, master) || !node_no_down_for(core, node, wait) ||
-        core->now - node->role_at <= wait || !node_may_repair(core, node))
+    if (node->s_down || !master_looks_sane(core, master) ||
+        !node_may_repair(core, node))
         return;
-    node_repair(core, node, "+convert-to-slave");
+    if (node_reign_is_over(core, node, info) ||
+        (node_no_down_for(core, node, wait) && core->now - node->role_at > wait))
+        node_repair(core, node, "+convert-to-slave");
 }
 
 /* A replica that follows somebody else. */
@@ -330,10 +381,13 @@ static void info_react_wrong_master(struct core *core, struct node *node)
 
 static void info_react(struct core *core, struct node *node, const struct info *info)
 {
-    if (node_is_master(node))
+    if (node_is_master(node)) {
+        if (info->role == ROLE_MASTER)
+            failover_input(core, node->master, FI_OLD_IS_MASTER, node);
         return;
+    }
     if (info->role == ROLE_MASTER) {
-        info_react_stray_master(core, node);
+        info_react_stray_master(core, node, info);
     } else if (info->role == ROLE_REPLICA) {
         info_react_wrong_master(core, node);
         reconf_on_info(core, node);
@@ -358,6 +412,7 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
     info_apply_run_id(core, node, info);
     info_apply_replicas(core, node, info);
     info_apply_role(core, node, info->role);
+    info_note_reign(node, info);
     if (info->role == ROLE_REPLICA)
         info_apply_replication(core, node, info);
     node->info_at = core->now;

@@ -267,6 +267,7 @@ struct info_replica {
 };
 struct info {
     char run_id[RUN_ID_CAP]; /* "" if absent */
+    char replid[RUN_ID_CAP]; /* "" if absent */
     enum role role;
     char master_host[ADDR_HOST_MAX + 1];
     int64_t master_port; /* -1 absent */
@@ -408,6 +409,7 @@ enum failover_input {
     FI_LINK_UP,       /* a replica's command link is up; |node| */
     FI_REPLICA_MOVED, /* a replica follows the new master, is gone or is sdown */
     FI_IS_MASTER,     /* the promoted replica reports role master */
+    FI_OLD_IS_MASTER, /* and so does the one that is being replaced */
     FI_REFUSED,       /* the promoted replica does not let us; |node| */
     FI_DEADLINE,      /* the master's timer ran */
     FI_N

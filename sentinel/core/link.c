@@ -6,6 +6,7 @@
 
 #define REDIAL_FIRST_MS 50
 #define REDIAL_MAX_MS 1000
+#define REDIAL_FORMER_MS 100
 /* A connection that lived this long and then broke is dialled again at once. */
 #define REDIAL_STEADY_MS 1000
 #define DIAL_TIMEOUT_MIN_MS 250
@@ -297,12 +298,24 @@ void link_on_address(struct core *core, struct link *link, const char *ip)
     link_rearm(core, link);
 }
 
+/* The longest pause between two attempts. A former master takes writes in the moment it
+ * is back, so it is to be found soon, by less than a thousand attempts a second in all.
+ */
+static int64_t link_redial_max(const struct core *core, const struct link *link)
+{
+    const struct node *node = link->node;
+
+    if (node == NULL || node_is_master(node) || node->reign[0] == '\0')
+        return REDIAL_MAX_MS;
+    return min_i64(REDIAL_MAX_MS, REDIAL_FORMER_MS + (int64_t)core->links.n_used);
+}
+
 static void link_backoff(struct core *core, struct link *link)
 {
     uint32_t n = link->n_failed_dials++;
     int64_t delay = n >= 5 ? REDIAL_MAX_MS : (int64_t)REDIAL_FIRST_MS << n;
 
-    delay = min_i64(delay, REDIAL_MAX_MS);
+    delay = min_i64(delay, link_redial_max(core, link));
     link->redial_at = core->now + rng_between(&core->rng, delay * 3 / 4, delay);
 }
 

@@ -113,9 +113,11 @@ struct node {
 
     /* what its INFO says; kept from the last one that had the field */
     char run_id[RUN_ID_CAP];
-    int64_t info_at;       /* last INFO reply; CORE_NEVER if none yet */
-    int64_t info_asked_at; /* INFO under way since; CORE_NEVER if none */
-    int64_t info_due_at;   /* when the next one is to be asked for */
+    char reign[RUN_ID_CAP]; /* master_replid while it was the master here and since, if
+                             * it has not been seen as a replica; "" unknown */
+    int64_t info_at;        /* last INFO reply; CORE_NEVER if none yet */
+    int64_t info_asked_at;  /* INFO under way since; CORE_NEVER if none */
+    int64_t info_due_at;    /* when the next one is to be asked for */
     struct buf info_text;
     enum role role;      /* reported; the configured one to begin with */
     int64_t role_at;     /* since when */

@@ -272,6 +272,21 @@ def test_record_old_master_keeps_writing(t):
     ends(t, story, "writable for 4 s", "follows")
 
 
+def test_record_returned_master_keeps_writing(t):
+    """behaviour 14-5: a master that was cut off, and is back after the switch, takes
+    writes for 8 s and more; they are lost."""
+    def story(t, kind):
+        group = t.group([kind], n_replicas=1, quorum=1, down_after=1500).start()
+        old = group.master
+        old.signal(signal.SIGSTOP)
+        group.wait_switch(old.port)
+        old.signal(signal.SIGCONT)
+        until(lambda: old.info()["role"], 10, "it answers again")
+        stays = holds_for(5, lambda: old.info()["role"] == "master")
+        return "writable for 5 s" if stays else "follows"
+    ends(t, story, "writable for 5 s", "follows")
+
+
 def test_record_two_manual_failovers(t):
     """behaviour 14-24: two at once on two sentinels take the same epoch."""
     def story(t, kind):

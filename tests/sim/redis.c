@@ -86,6 +86,7 @@ static void redis_sync_done(struct sim *sim, struct entry *entry)
     if (redis->repl != REPL_SYNC)
         return;
     redis->repl = REPL_UP;
+    memcpy(redis->replid, master->replid, sizeof(redis->replid));
     redis->repl_at = sim->now;
     redis->offset = redis_offset_at(master, sim->now - redis->lag_ms, 0);
     redis->offset_at = sim->now;
@@ -172,6 +173,13 @@ static void redis_cron(struct sim *sim, struct entry *entry)
     world_arm(sim, entry, sim->now + REDIS_CRON_MS, redis_cron, redis);
 }
 
+/* With its next promotion, or its next life, begins a history of its own. */
+static void redis_new_replid(struct redis *redis)
+{
+    snprintf(redis->replid, sizeof(redis->replid), "%.32s%08x", redis->run_id,
+             redis->repl_gen);
+}
+
 void redis_set_master(struct redis *redis, const char *host, int port)
 {
     bool is_same = port == redis->master_port && strcmp(host, redis->master_host) == 0;
@@ -182,6 +190,8 @@ void redis_set_master(struct redis *redis, const char *host, int port)
     redis_pin_offset(redis);
     if (was_master || port == 0)
         redis->repl_gen++;
+    if (port == 0)
+        redis_new_replid(redis);
     redis->repl = REPL_NONE;
     redis->repl_down_at = -1;
     snprintf(redis->master_host, sizeof(redis->master_host), "%s", host);
@@ -244,6 +254,7 @@ void redis_start(struct redis *redis, bool empty)
     redis->repl_at = sim->now;
     redis->repl_down_at = -1;
     redis->repl_gen++;
+    redis_new_replid(redis);
     redis->loading_until = sim->now + redis->loading_ms;
     redis->busy = false;
     snprintf(redis->master_host, sizeof(redis->master_host), "%s", redis->saved_host);

@@ -81,6 +81,7 @@ void redis_info(const struct redis *redis, struct buf *out)
     }
     redis_info_replicas(redis, out);
     buf_printf(out, "master_failover_state:no-failover\r\n");
+    buf_printf(out, "master_replid:%s\r\n", redis->replid);
     buf_printf(out, "master_repl_offset:%" PRId64 "\r\n", offset);
 }
 

@@ -192,6 +192,7 @@ struct redis {
     char password[32];
 
     char run_id[RUN_ID_CAP];
+    char replid[RUN_ID_CAP]; /* of its data: changes as that of a real one does */
     char master_host[48];
     int master_port; /* 0: a master */
     int master;      /* node id of that address, -1 unknown */
