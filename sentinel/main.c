@@ -16,10 +16,12 @@
 #include "sentinel/server/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -119,6 +121,25 @@ static void main_name_state(struct program *program, const char *dir)
     buf_printf(&program->state_path, "%s/%.*s.state", dir, (int)len, name);
 }
 
+/* The state belongs to us as long as we live, from before it is read: two that write it
+ * would undo each other's votes. Where nothing can be locked nothing is. */
+static int main_lock_state(const char *path, struct conf_error *error)
+{
+    struct buf lock_path = {0};
+
+    buf_printf(&lock_path, "%s.lock", path);
+    int fd = open(buf_text(&lock_path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    bool is_used = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    buf_release(&lock_path);
+    if (!is_used)
+        return 0; /* and stays open */
+    close(fd);
+    error->is_file_error = true;
+    snprintf(error->reason, sizeof error->reason,
+             "Sentinel state file %s is in use by another process. Exiting...", path);
+    return -1;
+}
+
 static int main_read_conf(struct program *program, struct conf_error *error)
 {
     const struct cmdline *cmdline = &program->cmdline;
@@ -135,7 +156,9 @@ static int main_read_conf(struct program *program, struct conf_error *error)
     const char *state_dir = status == 0 ? conf_state_dir(program->conf) : "";
     if (state_dir[0] != '\0') {
         main_name_state(program, state_dir);
-        status = conf_read_state(program->conf, main_state_path(program), error);
+        status = main_lock_state(main_state_path(program), error);
+        if (status == 0)
+            status = conf_read_state(program->conf, main_state_path(program), error);
     }
     if (status == 0)
         status = conf_apply(program->conf, program->core, error);

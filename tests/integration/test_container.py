@@ -225,6 +225,21 @@ def test_container_state_dir_that_cannot_be_used(t):
         assert f"user {ANYBODY} may make files" in s.log()
 
 
+def test_container_state_dir_of_another(t):
+    """Two must not write one state: the second does not start, the first notices
+    nothing, and the state is free when that has ended."""
+    first = declared(t).start()
+    first.wait_answers()
+    second = Contained(t, "ours", [MONITOR, f"sentinel state-dir {first.state}"])
+    second.start()
+    assert second.wait_exit() == 1, second.log()
+    assert f"state file {first.file} is in use by another process. Exiting..." in \
+        second.log()
+    assert first.stop() == 0
+    second.start().wait_answers()
+    assert second.myid() == first.file.read_text().split("sentinel myid ")[1].split()[0]
+
+
 def test_container_state_file_that_is_damaged(t):
     s = declared(t)
     s.file.write_text("sentinel monitor m 127.0.0.1 5 1\nsentinel frob\n")
