@@ -22,6 +22,10 @@
 /* Replies per turn, in bytes: a millisecond or two. */
 #define RUNTIME_CLIENT_BYTES (4 << 20)
 #define RUNTIME_CRON_MS 1000
+/* Behind a turn that served much, the loop looks for more a few times before it sleeps:
+ * being woken costs the clients and us more than a few looks. One per so many bytes. */
+#define RUNTIME_LOOKS_MAX 4
+#define RUNTIME_LOOK_BYTES 1024
 /* Entries of ACL LOG, unless acllog-max-len says otherwise. */
 #define RUNTIME_ACL_LOG_MAX 128
 /* Replicas that a master is taken to have at least, and connections for what nobody has
@@ -241,12 +245,33 @@ static void runtime_arm(struct runtime *rt)
     uv_timer_start(&rt->deadline_timer, runtime_on_deadline, wait_ms, 0);
 }
 
+static void runtime_on_look(uv_idle_t *idle)
+{
+    (void)idle; /* that it is active is what keeps the loop awake */
+}
+
+/* |n_bytes|: what clients have had of the turn that ends. */
+static void runtime_stay_awake(struct runtime *rt, int64_t n_bytes)
+{
+    int64_t n_looks = n_bytes / RUNTIME_LOOK_BYTES;
+
+    if (n_looks > 0)
+        rt->n_looks = n_looks < RUNTIME_LOOKS_MAX ? (int)n_looks : RUNTIME_LOOKS_MAX;
+    else if (rt->n_looks > 0)
+        rt->n_looks--;
+    if (rt->n_looks > 0)
+        uv_idle_start(&rt->look, runtime_on_look);
+    else
+        uv_idle_stop(&rt->look);
+}
+
 /* Runs before the loop waits for anything. */
 static void runtime_end_turn(uv_prepare_t *prepare)
 {
     struct runtime *rt = prepare->data;
 
     streams_flush(&rt->streams);
+    runtime_stay_awake(rt, server_turn_spent(rt->server));
     if (server_end_turn(rt->server))
         runtime_again(rt);
     persist_end_turn(rt);
@@ -356,6 +381,7 @@ static void runtime_init_handles(struct runtime *rt)
     uv_timer_init(&rt->loop, &rt->watchdog_timer);
     uv_prepare_init(&rt->loop, &rt->turn_end);
     uv_idle_init(&rt->loop, &rt->again);
+    uv_idle_init(&rt->loop, &rt->look);
     rt->deadline_timer.data = rt;
     rt->cron_timer.data = rt;
     rt->turn_end.data = rt;
@@ -504,6 +530,7 @@ bool runtime_free(struct runtime *rt)
     uv_close((uv_handle_t *)&rt->watchdog_timer, NULL);
     uv_close((uv_handle_t *)&rt->turn_end, NULL);
     uv_close((uv_handle_t *)&rt->again, NULL);
+    uv_close((uv_handle_t *)&rt->look, NULL);
     if (!runtime_drain(rt))
         return false;
     runtime_release(rt);

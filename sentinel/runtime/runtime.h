@@ -57,6 +57,8 @@ struct runtime {
     uv_timer_t watchdog_timer;
     uv_prepare_t turn_end;
     uv_idle_t again; /* active while work is left over for the next turn */
+    uv_idle_t look;  /* active while the loop stays awake for clients */
+    int n_looks;     /* turns until it may sleep */
 
     struct streams streams;
     struct tlsconf tls;
