@@ -12,6 +12,7 @@
 #include "sentinel/runtime/daemon.h"
 #include "sentinel/runtime/proctitle.h"
 #include "sentinel/runtime/runtime.h"
+#include "sentinel/runtime/tlsconf.h"
 #include "sentinel/runtime/version.h"
 #include "sentinel/server/server.h"
 
@@ -278,10 +279,27 @@ static void main_print_error(void *ctx, const char *file,
     buf_release(&text);
 }
 
+/* What main_print_tls_error() is told to add to. */
+struct main_check {
+    struct program *program;
+    int *n_errors;
+};
+
+static void main_print_tls_error(void *ctx, const char *text)
+{
+    const struct main_check *check = ctx;
+    const char *path = check->program->cmdline.conf_path;
+    struct conf_error error = {0};
+
+    snprintf(error.reason, sizeof error.reason, "%s", text);
+    main_print_error(check->n_errors, path != NULL ? path : "", &error);
+}
+
 static int main_check_config(struct program *program)
 {
     struct conf_error error = {0};
     int n_errors = 0;
+    struct main_check check = {program, &n_errors};
 
     program->conf = conf_new();
     program->core = core_new(0);
@@ -292,6 +310,7 @@ static int main_check_config(struct program *program)
         main_report(program, &error);
         return 1;
     }
+    tlsconf_each_error(program->conf, program->core, main_print_tls_error, &check);
     if (n_errors > 0) {
         fprintf(stderr, "%d error%s\n", n_errors, n_errors == 1 ? "" : "s");
         return 1;

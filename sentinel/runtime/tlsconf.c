@@ -41,10 +41,10 @@ static const char *tlsconf_default(const char *name)
     return "";
 }
 
-static const char *tlsconf_text(const struct runtime *rt, const struct tlsconf_job *job,
+static const char *tlsconf_text(const struct conf *conf, const struct tlsconf_job *job,
                                 const char *name)
 {
-    const char *text = conf_text(rt->conf, name);
+    const char *text = conf_text(conf, name);
 
     for (size_t i = 0; job != NULL && i < job->n; i++)
         if (strcmp(job->settings[i].name, name) == 0)
@@ -52,16 +52,16 @@ static const char *tlsconf_text(const struct runtime *rt, const struct tlsconf_j
     return text[0] != '\0' ? text : tlsconf_default(name);
 }
 
-static bool tlsconf_yesno(const struct runtime *rt, const struct tlsconf_job *job,
+static bool tlsconf_yesno(const struct conf *conf, const struct tlsconf_job *job,
                           const char *name)
 {
-    return strcasecmp(tlsconf_text(rt, job, name), "yes") == 0;
+    return strcasecmp(tlsconf_text(conf, job, name), "yes") == 0;
 }
 
-static int tlsconf_int(const struct runtime *rt, const struct tlsconf_job *job,
+static int tlsconf_int(const struct conf *conf, const struct tlsconf_job *job,
                        const char *name)
 {
-    const char *text = tlsconf_text(rt, job, name);
+    const char *text = tlsconf_text(conf, job, name);
     int64_t number = 0;
 
     args_int(text, strlen(text), &number);
@@ -69,29 +69,29 @@ static int tlsconf_int(const struct runtime *rt, const struct tlsconf_job *job,
 }
 
 /* The settings in force, with those of |job| (may be NULL) in their place. */
-static struct tlsctx_config tlsconf_read(const struct runtime *rt,
+static struct tlsctx_config tlsconf_read(const struct conf *conf,
                                          const struct tlsconf_job *job)
 {
-    const struct conf_options *options = rt->options;
+    const struct conf_options *options = conf_options(conf);
 
     return (struct tlsctx_config){
-        .cert_file = tlsconf_text(rt, job, "tls-cert-file"),
-        .key_file = tlsconf_text(rt, job, "tls-key-file"),
-        .key_pass = tlsconf_text(rt, job, "tls-key-file-pass"),
-        .client_cert_file = tlsconf_text(rt, job, "tls-client-cert-file"),
-        .client_key_file = tlsconf_text(rt, job, "tls-client-key-file"),
-        .client_key_pass = tlsconf_text(rt, job, "tls-client-key-file-pass"),
-        .ca_file = tlsconf_text(rt, job, "tls-ca-cert-file"),
-        .ca_dir = tlsconf_text(rt, job, "tls-ca-cert-dir"),
-        .auth_clients = tlsconf_text(rt, job, "tls-auth-clients"),
-        .protocols = tlsconf_text(rt, job, "tls-protocols"),
-        .ciphers = tlsconf_text(rt, job, "tls-ciphers"),
-        .ciphersuites = tlsconf_text(rt, job, "tls-ciphersuites"),
-        .dh_file = tlsconf_text(rt, job, "tls-dh-params-file"),
-        .prefers_server_ciphers = tlsconf_yesno(rt, job, "tls-prefer-server-ciphers"),
-        .caches_sessions = tlsconf_yesno(rt, job, "tls-session-caching"),
-        .session_cache_size = tlsconf_int(rt, job, "tls-session-cache-size"),
-        .session_cache_timeout_s = tlsconf_int(rt, job, "tls-session-cache-timeout"),
+        .cert_file = tlsconf_text(conf, job, "tls-cert-file"),
+        .key_file = tlsconf_text(conf, job, "tls-key-file"),
+        .key_pass = tlsconf_text(conf, job, "tls-key-file-pass"),
+        .client_cert_file = tlsconf_text(conf, job, "tls-client-cert-file"),
+        .client_key_file = tlsconf_text(conf, job, "tls-client-key-file"),
+        .client_key_pass = tlsconf_text(conf, job, "tls-client-key-file-pass"),
+        .ca_file = tlsconf_text(conf, job, "tls-ca-cert-file"),
+        .ca_dir = tlsconf_text(conf, job, "tls-ca-cert-dir"),
+        .auth_clients = tlsconf_text(conf, job, "tls-auth-clients"),
+        .protocols = tlsconf_text(conf, job, "tls-protocols"),
+        .ciphers = tlsconf_text(conf, job, "tls-ciphers"),
+        .ciphersuites = tlsconf_text(conf, job, "tls-ciphersuites"),
+        .dh_file = tlsconf_text(conf, job, "tls-dh-params-file"),
+        .prefers_server_ciphers = tlsconf_yesno(conf, job, "tls-prefer-server-ciphers"),
+        .caches_sessions = tlsconf_yesno(conf, job, "tls-session-caching"),
+        .session_cache_size = tlsconf_int(conf, job, "tls-session-cache-size"),
+        .session_cache_timeout_s = tlsconf_int(conf, job, "tls-session-cache-timeout"),
         .is_server =
             options->tls_port != 0 || options->tls_replication || options->tls_cluster,
         .needs_ca = options->tls_replication || options->tls_cluster,
@@ -109,7 +109,7 @@ static bool tlsconf_is_wanted(const struct core *core)
 
 bool tlsconf_start(struct runtime *rt)
 {
-    struct tlsctx_config config = tlsconf_read(rt, NULL);
+    struct tlsctx_config config = tlsconf_read(rt->conf, NULL);
 
     rt->tls.ctx = tlsctx_new(&config, &rt->tls.why);
     if (rt->tls.ctx != NULL || (!config.is_server && !tlsconf_is_wanted(rt->core)))
@@ -117,6 +117,15 @@ bool tlsconf_start(struct runtime *rt)
     log_line(LOG_LVL_WARNING, "%s", rt->tls.why.text);
     log_line(LOG_LVL_WARNING, "Failed to configure TLS. Check logs for more info.");
     return false;
+}
+
+void tlsconf_each_error(const struct conf *conf, const struct core *core,
+                        tlsctx_error_fn *each, void *each_ctx)
+{
+    struct tlsctx_config config = tlsconf_read(conf, NULL);
+
+    if (config.is_server || tlsconf_is_wanted(core))
+        tlsctx_each_error(&config, each, each_ctx);
 }
 
 /* ----------------------------------------------------------------------- jobs --- */
@@ -191,7 +200,7 @@ static void tlsconf_done(uv_work_t *work, int status)
 static void tlsconf_next(struct runtime *rt)
 {
     rt->tls.work.data = rt;
-    rt->tls.jobs->config = tlsconf_read(rt, rt->tls.jobs);
+    rt->tls.jobs->config = tlsconf_read(rt->conf, rt->tls.jobs);
     int rc = uv_queue_work(&rt->loop, &rt->tls.work, tlsconf_work, tlsconf_done);
     ASSERT(rc == 0);
 }
@@ -228,7 +237,7 @@ void tlsconf_release(struct runtime *rt)
 const char *tlsconf_hook_get(void *ctx, const char *name)
 {
     const struct runtime *rt = ctx;
-    const char *text = tlsconf_text(rt, NULL, name);
+    const char *text = tlsconf_text(rt->conf, NULL, name);
     size_t len = strlen(name);
     bool is_secret = len > 5 && strcmp(name + len - 5, "-pass") == 0;
 

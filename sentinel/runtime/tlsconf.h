@@ -6,6 +6,7 @@
 #ifndef SENTINEL_RUNTIME_TLSCONF_H
 #define SENTINEL_RUNTIME_TLSCONF_H
 
+#include "sentinel/conf/conf.h"
 #include "sentinel/runtime/tlsctx.h"
 #include "sentinel/server/server.h"
 
@@ -27,6 +28,9 @@ struct tlsconf {
 /* Reads the configuration. False, after stock's log lines, if it asks for TLS and that
  * is not possible. */
 bool tlsconf_start(struct runtime *rt);
+/* All that would keep tlsconf_start() from succeeding, each as one of its sentences. */
+void tlsconf_each_error(const struct conf *conf, const struct core *core,
+                        tlsctx_error_fn *each, void *each_ctx);
 /* Reads the files anew, and says in the log what came of it. */
 void tlsconf_reload(struct runtime *rt);
 /* Forgets what has not begun. What has begun still ends. */

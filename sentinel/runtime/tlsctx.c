@@ -83,23 +83,47 @@ static int64_t tlsctx_protocols(const char *protocols)
     return (int64_t)off;
 }
 
-static int tlsctx_use_identity(SSL_CTX *ssl, const struct tlsctx_identity *identity,
-                               struct error *err)
+static int tlsctx_use_cert(SSL_CTX *ssl, const struct tlsctx_identity *identity,
+                           struct error *err)
+{
+    char text[TLSCTX_ERROR_CAP];
+
+    if (SSL_CTX_use_certificate_chain_file(ssl, identity->cert_file) > 0)
+        return 0;
+    return error_set(err, ERR_DENIED, "Failed to load certificate: %s: %s",
+                     identity->cert_file, tlsctx_error(text));
+}
+
+/* Behind tlsctx_use_cert() it also fails if the two do not belong together. */
+static int tlsctx_use_key(SSL_CTX *ssl, const struct tlsctx_identity *identity,
+                          struct error *err)
 {
     char text[TLSCTX_ERROR_CAP];
 
     SSL_CTX_set_default_passwd_cb(ssl, tlsctx_on_pass);
     SSL_CTX_set_default_passwd_cb_userdata(ssl, (void *)identity->key_pass);
-    int is_ok = SSL_CTX_use_certificate_chain_file(ssl, identity->cert_file);
-    if (is_ok <= 0)
-        error_set(err, ERR_DENIED, "Failed to load certificate: %s: %s",
-                  identity->cert_file, tlsctx_error(text));
-    else if ((is_ok = SSL_CTX_use_PrivateKey_file(ssl, identity->key_file,
-                                                  SSL_FILETYPE_PEM)) <= 0)
-        error_set(err, ERR_DENIED, "Failed to load private key: %s: %s",
-                  identity->key_file, tlsctx_error(text));
+    int is_ok =
+        SSL_CTX_use_PrivateKey_file(ssl, identity->key_file, SSL_FILETYPE_PEM) > 0;
     SSL_CTX_set_default_passwd_cb_userdata(ssl, (void *)"");
-    return is_ok > 0 ? 0 : ERR_DENIED;
+    if (is_ok)
+        return 0;
+    return error_set(err, ERR_DENIED, "Failed to load private key: %s: %s",
+                     identity->key_file, tlsctx_error(text));
+}
+
+static int tlsctx_use_ca(SSL_CTX *ssl, const struct tlsctx_config *config,
+                         struct error *err)
+{
+    const char *file = config->ca_file[0] != '\0' ? config->ca_file : NULL;
+    const char *dir = config->ca_dir[0] != '\0' ? config->ca_dir : NULL;
+    char text[TLSCTX_ERROR_CAP];
+
+    if ((file == NULL && dir == NULL) ||
+        SSL_CTX_load_verify_locations(ssl, file, dir) > 0)
+        return 0;
+    return error_set(err, ERR_DENIED,
+                     "Failed to configure CA certificate(s) file/directory: %s",
+                     tlsctx_error(text));
 }
 
 /* What is the same for both directions; |identity| may be NULL. */
@@ -107,9 +131,6 @@ static SSL_CTX *tlsctx_make(const struct tlsctx_config *config, uint64_t off,
                             const struct tlsctx_identity *identity, struct error *err)
 {
     SSL_CTX *ssl = SSL_CTX_new(TLS_method());
-    const char *ca_file = config->ca_file[0] != '\0' ? config->ca_file : NULL;
-    const char *ca_dir = config->ca_dir[0] != '\0' ? config->ca_dir : NULL;
-    char text[TLSCTX_ERROR_CAP];
     int rc = 0;
 
     SSL_CTX_set_options(ssl, SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
@@ -117,12 +138,11 @@ static SSL_CTX *tlsctx_make(const struct tlsctx_config *config, uint64_t off,
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     if (identity != NULL)
-        rc = tlsctx_use_identity(ssl, identity, err);
-    if (rc == 0 && (ca_file != NULL || ca_dir != NULL) &&
-        SSL_CTX_load_verify_locations(ssl, ca_file, ca_dir) <= 0)
-        rc = error_set(err, ERR_DENIED,
-                       "Failed to configure CA certificate(s) file/directory: %s",
-                       tlsctx_error(text));
+        rc = tlsctx_use_cert(ssl, identity, err);
+    if (rc == 0 && identity != NULL)
+        rc = tlsctx_use_key(ssl, identity, err);
+    if (rc == 0)
+        rc = tlsctx_use_ca(ssl, config, err);
     if (rc == 0 && config->ciphers[0] != '\0' &&
         !SSL_CTX_set_cipher_list(ssl, config->ciphers))
         rc = error_set(err, ERR_DENIED, "Failed to configure ciphers: %s",
@@ -245,6 +265,55 @@ struct tlsctx *tlsctx_new(const struct tlsctx_config *config, struct error *err)
         return ctx;
     tlsctx_free(ctx);
     return NULL;
+}
+
+static bool tlsctx_try_identity(const struct tlsctx_identity *identity,
+                                tlsctx_error_fn *each, void *each_ctx)
+{
+    struct error err;
+    bool is_ok = true;
+
+    if (identity->cert_file[0] == '\0' || identity->key_file[0] == '\0')
+        return true;
+    SSL_CTX *ssl = SSL_CTX_new(TLS_method());
+    if (tlsctx_use_cert(ssl, identity, &err) != 0) {
+        each(each_ctx, err.text);
+        is_ok = false;
+    }
+    ERR_clear_error();
+    if (tlsctx_use_key(ssl, identity, &err) != 0) {
+        each(each_ctx, err.text);
+        is_ok = false;
+    }
+    ERR_clear_error();
+    SSL_CTX_free(ssl);
+    return is_ok;
+}
+
+void tlsctx_each_error(const struct tlsctx_config *config, tlsctx_error_fn *each,
+                       void *each_ctx)
+{
+    struct tlsctx_identity own = {config->cert_file, config->key_file,
+                                  config->key_pass};
+    struct tlsctx_identity client = {config->client_cert_file, config->client_key_file,
+                                     config->client_key_pass};
+    SSL_CTX *ssl = SSL_CTX_new(TLS_method());
+    struct error err;
+    bool is_ok = tlsctx_try_identity(&own, each, each_ctx);
+
+    is_ok = tlsctx_try_identity(&client, each, each_ctx) && is_ok;
+    if (tlsctx_use_ca(ssl, config, &err) != 0) {
+        each(each_ctx, err.text);
+        is_ok = false;
+    }
+    SSL_CTX_free(ssl);
+    if (!is_ok && tlsctx_check(config, &err) != 0)
+        each(each_ctx, err.text);
+    struct tlsctx *ctx = is_ok ? tlsctx_new(config, &err) : NULL;
+    if (is_ok && ctx == NULL)
+        each(each_ctx, err.text);
+    tlsctx_free(ctx);
+    ERR_clear_error();
 }
 
 void tlsctx_free(struct tlsctx *ctx)

@@ -35,6 +35,11 @@ struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
  * files, so it may take long. Returns NULL with stock's sentence for the log in |err|.
  */
 struct tlsctx *tlsctx_new(const struct tlsctx_config *config, struct error *err);
+/* Calls |each| with all that is wrong with the files, not only the first of it, in the
+ * sentences of tlsctx_new(). Nothing if that would return a context. */
+typedef void tlsctx_error_fn(void *each_ctx, const char *text);
+void tlsctx_each_error(const struct tlsctx_config *config, tlsctx_error_fn *each,
+                       void *each_ctx);
 /* Connections made from it go on. NULL is fine. */
 void tlsctx_free(struct tlsctx *ctx);
 

@@ -4,6 +4,7 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
@@ -206,6 +207,49 @@ def test_tls_starts_only_with_what_it_needs(t):
     sentinel.start().wait_answers()
     with Client(port, tls=own.context()) as client:
         assert client("PING") == "PONG"
+
+
+def check_config(path):
+    run = subprocess.run([Settings.sentinel, "--check-config", str(path)],
+                         capture_output=True, text=True, timeout=20)
+    return run.returncode, run.stdout, run.stderr.splitlines()
+
+
+def test_tls_check_config(t):
+    """Every file that is wrong, not only the first of them."""
+    ca = Authority(t.dir)
+    own, other = ca.issue("own"), ca.issue("other")
+    path, none = t.dir / "checked.conf", t.dir / "none.pem"
+    good = {"tls-port": 26379, "tls-cert-file": own.cert, "tls-key-file": own.key,
+            "tls-ca-cert-file": ca.cert, "tls-client-cert-file": other.cert,
+            "tls-client-key-file": other.key}
+
+    def checked(**changes):
+        lines = good | {name.replace("_", "-"): v for name, v in changes.items()}
+        path.write_text("".join(f"{name} {value}\n" for name, value in lines.items()
+                                if value is not None))
+        return check_config(path)
+
+    assert checked() == (0, "OK\n", [])
+    status, shown, errors = checked(tls_key_file=other.key)
+    assert (status, shown) == (1, "") and errors[1:] == ["1 error"], errors
+    assert errors[0].startswith(f"{path}: Failed to load private key: {other.key}: ")
+    assert "key values mismatch" in errors[0]
+
+    status, _, errors = checked(tls_cert_file=none, tls_client_key_file=own.key,
+                                tls_ca_cert_file=none, port="many")
+    assert status == 1 and errors[-1] == "4 errors", errors
+    assert errors[0].startswith(f"{path}:7: "), errors
+    for said, wanted in zip(errors[2:5], (
+            f"Failed to load certificate: {none}: ",
+            f"Failed to load private key: {own.key}: ",
+            "Failed to configure CA certificate(s) file/directory: ")):
+        assert said.startswith(f"{path}: {wanted}"), errors
+
+    assert checked(tls_key_file=None)[2] == [
+        f"{path}: No tls-key-file configured!", "1 error"]
+    # What the start would not look at is not looked at here either.
+    assert checked(tls_port=0, tls_cert_file=none) == (0, "OK\n", [])
 
 
 def fail_over(t, kinds):
