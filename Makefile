@@ -121,10 +121,6 @@ faults: all stock ## real processes; networks and disks that fail (ROUNDS=20 CAS
 	@$(PYTHON) tests/integration/run.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
 	  --faults --rounds $(or $(ROUNDS),1) $(CASES)
 
-bench-failover: all stock # of `make bench` only this
-	@$(PYTHON) tests/bench/failover.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
-	  --runs $(or $(RUNS),10)
-
 # The core is linked here without hardening, so that only what it asks for itself shows.
 layers: ## the dependency rules: includes, and the symbols of the core
 	@$(PYTHON) tests/layers.py includes
@@ -174,6 +170,6 @@ help: ## this list
 -include $(shell find $(addprefix $(BUILD)/,common sentinel tests examples) \
   -name '*.d' 2>/dev/null)
 .PHONY: all have-libs deps demo test programs check unit examples scenario sim stock \
-  integration faults bench-failover layers determinism tidy san valgrind install \
+  integration faults layers determinism tidy san valgrind install \
   uninstall clean help
 .SECONDARY:

@@ -1,90 +1,147 @@
-"""make bench-failover: from +odown to the new address, ours next to stock.
+"""make bench-failover: the phases of a failover with real servers, ours next to stock.
 
-Each run starts one master, two replicas and three sentinels of one kind, kills the
-master, and measures from the first +odown in any log until all three sentinels have
-answered the new address to GET-MASTER-ADDR-BY-NAME. The kinds take turns.
+Each run starts one master, two replicas and three sentinels of one kind, which find one
+another in their files, and ends the master: killed, stopped (SIGSTOP), or by SENTINEL
+FAILOVER. A round is one run of stock and --ours-each of ours.
+
+Counted from the moment at which the failure may be noticed, the blow plus
+down-after-milliseconds, or from the command: the first +sdown, +odown, +elected-leader
+and +promoted-slave of any sentinel, the new address answered by all three to
+GET-MASTER-ADDR-BY-NAME, the first successful write there after that, and
++switch-master on all three. A stopped master's silence begins with its last answer, up
+to a second before the blow.
 """
 
 import argparse
-import pathlib
-import statistics
-import sys
-import threading
+import signal
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "integration"))
+from lib import Test, save, setup, show
 
-from group import Test  # noqa: E402
-from procs import Settings  # noqa: E402
+PHASES = ("+sdown", "+odown", "+elected-leader", "+promoted-slave")
+NAME = "mymaster"
+PATIENCE_S = 60
 
-DOWN_AFTER = 1000
+
+def known_lines(group):
+    """What each sentinel's file says of the others and of the replicas."""
+    ids = [f"{n + 1:x}" * 40 for n in range(len(group.sentinels))]
+    for n, sentinel in enumerate(group.sentinels):
+        lines = [f"sentinel myid {ids[n]}"]
+        lines += [f"sentinel known-replica {NAME} {r.host} {r.port}"
+                  for r in group.replicas]
+        lines += [f"sentinel known-sentinel {NAME} {s.host} {s.port} {i}"
+                  for s, i in zip(group.sentinels, ids) if s is not sentinel]
+        with open(sentinel.conf, "a") as out:
+            out.write("\n".join(lines) + "\n")
 
 
-def watch(sentinel, old_port, moments, n):
-    """Asks as fast as it is answered (about) until another address comes."""
-    with sentinel.client() as client:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            reply = client("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
-            if int(reply[1]) != old_port:
-                moments[n] = time.time()
-                return
+def wait_address(sentinels, old_port):
+    """Asks all in turns until each has answered another address; that port and when
+    the last did."""
+    waiting = [s.client() for s in sentinels]
+    deadline = time.monotonic() + PATIENCE_S
+    port = None
+    while waiting:
+        for client in list(waiting):
+            found = int(client("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[1])
+            if found != old_port:
+                port = found
+                waiting.remove(client)
+                client.close()
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no failover within {PATIENCE_S} s")
+        time.sleep(0.0005)
+    return port, time.time()
+
+
+def wait_written(server):
+    with server.client() as client:
+        while client.attempt("SET", "key", "value") != "OK":
             time.sleep(0.0005)
+        return time.time()
 
 
-def run(kind):
-    """(ms from +odown to the new address everywhere, ms from the kill to there)"""
+def strike(group, how):
+    """The moment of the blow."""
+    if how == "killed":
+        began = time.time()
+        group.master.kill()
+        return began
+    if how == "stopped":
+        began = time.time()
+        group.master.signal(signal.SIGSTOP)
+        return began
+    with group.sentinels[0].client() as client:
+        began = time.time()
+        client("SENTINEL", "FAILOVER", NAME)
+    return began
+
+
+def run(kind, how, down_after):
+    """{phase: ms since the failure may be noticed}, and "+odown to the address"."""
     test = Test("bench")
     try:
-        group = test.group([kind] * 3, down_after=DOWN_AFTER).start()
-        moments = [None] * 3
-        threads = [threading.Thread(target=watch,
-                                    args=(s, group.master.port, moments, n))
-                   for n, s in enumerate(group.sentinels)]
-        for thread in threads:
-            thread.start()
-        killed = time.time()
-        group.master.kill()
-        for thread in threads:
-            thread.join()
-        if None in moments:
-            raise RuntimeError(f"no failover within a minute ({kind})")
-        odown = min(e.at for s in group.sentinels for e in s.events()
-                    if e.name == "+odown")
-        return (max(moments) - odown) * 1000, (max(moments) - killed) * 1000
+        group = test.group([kind] * 3, down_after=down_after, failover_timeout=60000)
+        known_lines(group)
+        group.start()
+        marks = group.marks()
+        due = strike(group, how)
+        if how != "manual":
+            due += down_after / 1000
+            time.sleep(max(0, due - 1.2 - time.time()))
+        port, answered = wait_address(group.sentinels, group.master.port)
+        written = wait_written(group.by_port(port))
+        switched = max(s.wait_event("+switch-master", NAME, m, PATIENCE_S).at
+                       for s, m in zip(group.sentinels, marks))
+        events = [e for s, m in zip(group.sentinels, marks) for e in s.events(m)
+                  if e.text.startswith(("master ", "slave ")) and not (
+                      e.name == "+sdown" and e.text.startswith("slave "))]
+        at = {name: min((e.at for e in events if e.name == name), default=None)
+              for name in PHASES}
+        at |= {"new address on all three": answered, "written there": written,
+               "+switch-master on all three": switched}
+        result = {name: (when - due) * 1000 for name, when in at.items()
+                  if when is not None}
+        if at["+odown"]:
+            result["from +odown to the address"] = (answered - at["+odown"]) * 1000
+        if how == "manual":  # the old master comes back as a replica, and is no failure
+            result.pop("+sdown", None)
+            result.pop("+odown", None)
+            result.pop("from +odown to the address", None)
+        return result
     finally:
         test.close(keep=False)
 
 
-def row(name, values):
-    values = sorted(values)
-    p99 = values[min(len(values) - 1, int(len(values) * 0.99))]
-    print(f"  {name:8} n={len(values):<3} median {statistics.median(values):7.0f}   "
-          f"p99 {p99:7.0f}   max {values[-1]:7.0f}   min {values[0]:7.0f}")
+def cell(options, how, down_after, n_rounds):
+    """Rows of one way to end a master."""
+    results = {kind: [] for kind in options.kinds}
+    for _ in range(n_rounds):
+        for kind in options.kinds:
+            for _ in range(options.ours_each if kind == "ours" else 1):
+                results[kind].append(run(kind, how, down_after))
+    title = how if how == "manual" else f"{how}, down-after {down_after}"
+    names = dict.fromkeys(n for rs in results.values() for r in rs for n in r)
+    return [show(f"{title}: {name}", {
+        kind: [r[name] for r in found if name in r] for kind, found in results.items()},
+        "ms") for name in names]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sentinel", default="build/redis-sentinel")
-    parser.add_argument("--stock", default="build/stock")
-    parser.add_argument("--runs", type=int, default=10)
-    options = parser.parse_args()
-    Settings.sentinel, Settings.stock = options.sentinel, options.stock
-    results = {"ours": [], "stock": []}
-    for n in range(options.runs):
-        for kind, values in results.items():
-            values.append(run(kind))
-            odown, kill = values[-1]
-            print(f"run {n + 1:2} {kind:6} +odown -> everywhere {odown:6.0f} ms, "
-                  f"kill -> everywhere {kill:6.0f} ms", flush=True)
-    for title, column in (("+odown -> new address on all three sentinels, ms", 0),
-                          (f"kill -> the same, ms (down-after {DOWN_AFTER})", 1)):
-        print(title)
-        columns = {kind: [v[column] for v in vs] for kind, vs in results.items()}
-        for kind, values in columns.items():
-            row(kind, values)
-        ours, stock = (statistics.median(columns[k]) for k in ("ours", "stock"))
-        print(f"  ratio of the medians, stock / ours: {stock / ours:.1f}")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", default="killed/1000/10",
+                        help="killed, stopped or manual/down-after/rounds, with commas")
+    parser.add_argument("--ours-each", type=int, default=1,
+                        help="runs of ours for each of stock")
+    options = setup(parser)
+    rows = []
+    for case in options.cases.split(","):
+        how, down_after, n_rounds = case.split("/")
+        rows += cell(options, how, int(down_after), int(n_rounds))
+    save(options, "Failover with real servers", rows,
+         "From the blow plus down-after, or from SENTINEL FAILOVER; three sentinels.")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,18 @@ import platform
 import random
 import re
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
 from group import Test  # noqa: E402
-from procs import Settings, die_with_parent, until  # noqa: E402
+from procs import EVENT, Event, Settings, die_with_parent, until  # noqa: E402
 
 KINDS = ("ours", "stock")
 RESULTS = HERE / "RESULTS.md"
@@ -146,7 +148,152 @@ class Fleet:
             part.wait()
 
 
+def allied(test, fleet, kind, n=3, known=True, down_after=5000, quorum=2, **conf):
+    """|n| sentinels of one kind that are to watch |fleet|, not yet started; |known|:
+    they find one another and the replicas in their files. |down_after|: a number, or
+    one for each. Run ids go up in the order of the list."""
+    sentinels = [test.sentinel(kind) for _ in range(n)]
+    ids = [f"{i + 1:x}" * 40 for i in range(n)]
+    for i, sentinel in enumerate(sentinels):
+        own = down_after[i] if isinstance(down_after, list) else down_after
+        lines = [f"sentinel myid {ids[i]}",
+                 *fleet.conf(quorum=quorum, known=known, down_after=own, **conf)]
+        for m in range(fleet.n_masters if known else 0):
+            lines += [f"sentinel known-sentinel m{m} 127.0.0.1 {s.port} {their}"
+                      for s, their in zip(sentinels, ids) if s is not sentinel]
+        with open(sentinel.conf, "a") as out:
+            out.write("\n".join(lines) + "\n")
+    return sentinels
+
+
+def start_allied(fleet, sentinels):
+    for sentinel in sentinels:
+        sentinel.start()
+    fleet.wait_connected(len(sentinels))
+    for sentinel in sentinels:
+        until(lambda s=sentinel: s.answers(), 60, f"{sentinel.name} answers")
+        wait_complete(sentinel, fleet, len(sentinels))
+
+
+def n_complete(client, fleet, n_sentinels):
+    """Of how many masters a sentinel lists all replicas and all sentinels."""
+    text = client("INFO", "sentinel")
+    return text.count(f",slaves={fleet.n_replicas},sentinels={n_sentinels}\r")
+
+
+def wait_complete(sentinel, fleet, n_sentinels):
+    with sentinel.client(timeout=30) as client:
+        until(lambda: n_complete(client, fleet, n_sentinels) == fleet.n_masters, 120,
+              f"{sentinel.name} knows all replicas and sentinels")
+
+
 # ------------------------------------------------------------ what it costs ------
+
+class Probe(threading.Thread):
+    """One client that asks |words| every |period_s|; |ms|: how long answers took. One
+    that never comes counts as |timeout_s|."""
+
+    def __init__(self, sentinel, words=("PING",), period_s=0.01, timeout_s=60):
+        super().__init__(daemon=True)
+        self.words, self.period_s, self.timeout_s = words, period_s, timeout_s
+        self.sentinel, self.ms, self.ended = sentinel, [], threading.Event()
+
+    def run(self):
+        with self.sentinel.client(timeout=self.timeout_s) as client:
+            while not self.ended.wait(self.period_s):
+                began = time.monotonic()
+                try:
+                    client(*self.words)
+                except TimeoutError:
+                    self.ended.set()
+                self.ms.append((time.monotonic() - began) * 1000)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.join()
+
+
+class Load:
+    """Clients that ask one command as fast as it is answered (load.c); figures()."""
+
+    def __init__(self, sentinel, clients, pipeline, *words, requests=10000000):
+        self.popen = subprocess.Popen(
+            [str(pathlib.Path(Fleet.program).with_name("load")), "query",
+             str(sentinel.port), str(clients), str(pipeline), str(requests),
+             str(sentinel.pid), *words], stdout=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent)
+
+    def end(self):
+        self.popen.terminate()
+        return self.figures()
+
+    def figures(self):
+        """What it prints when all is answered; None: it failed."""
+        text = self.popen.communicate()[0]
+        return json.loads(text) if self.popen.returncode == 0 else None
+
+
+class Saves:
+    """What a sentinel has written to its disk since the last look: how often it saved
+    its state (by its log), and bytes (by the kernel: whole pages of files)."""
+
+    def __init__(self, sentinel):
+        self.sentinel = sentinel
+        self.mark, self.bytes = self.look()
+
+    def look(self):
+        text = pathlib.Path(f"/proc/{self.sentinel.pid}/io").read_text()
+        return self.sentinel.mark(), int(re.search(r"write_bytes: (\d+)", text)[1])
+
+    def since(self):
+        """(saves, bytes)"""
+        mark, n_bytes = self.look()
+        with open(self.sentinel.log_path, "rb") as log:
+            log.seek(self.mark)
+            text = log.read(mark - self.mark)
+        # the log is written to the same disk
+        n_bytes -= self.bytes + len(text)
+        return text.count(b"new configuration saved on disk"), max(0, n_bytes)
+
+
+class Traced:
+    """Lets a sentinel start under strace, which counts some rare calls and leaves the
+    others alone. n_calls(): when it has ended."""
+
+    def __init__(self, sentinel, calls="fsync,fdatasync,rename,renameat2"):
+        self.out = sentinel.dir / "calls"
+        self.has_strace = shutil.which("strace") is not None
+        argv, program = sentinel.argv()
+        if self.has_strace:
+            argv = ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-c", "-e",
+                    f"trace={calls}", "-o", str(self.out), program, *argv[1:]]
+            program = shutil.which("strace")
+            if sentinel.kind == "stock":  # which looks at the name it was called by
+                argv[argv.index(sentinel.argv()[1])] = str(
+                    pathlib.Path(Settings.stock, "redis-sentinel").absolute())
+            sentinel.argv = lambda: (argv, program)
+
+    def n_calls(self):
+        """{call: times}; empty without strace."""
+        if not self.has_strace:
+            return {}
+        until(lambda: "total" in self.out.read_text(), 10, "strace's summary")
+        return strace_summary(self.out.read_text())
+
+
+def strace_summary(text):
+    calls = {}
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) >= 5 and fields[3].isdigit() and fields[-1] != "total":
+            calls[fields[-1]] = int(fields[3])
+    return calls
+
+
 
 def cpu_s(pid):
     """CPU time of all its threads so far, in seconds."""
@@ -185,12 +332,8 @@ def syscalls_per_s(pid, seconds=3):
         return {}
     time.sleep(seconds)
     tracer.send_signal(2)
-    calls = {}
-    for line in tracer.communicate()[1].splitlines():
-        fields = line.split()
-        if len(fields) >= 5 and fields[3].isdigit() and fields[-1] != "total":
-            calls[fields[-1]] = int(fields[3]) / seconds
-    return calls
+    calls = strace_summary(tracer.communicate()[1])
+    return {name: n / seconds for name, n in calls.items()}
 
 
 # ---------------------------------------------------------------- statistics -----
@@ -222,7 +365,7 @@ def show(title, kinds, unit=""):
     for kind, values in kinds.items():
         if values:
             row[kind] = summary(values)
-    if "ours" in row and "stock" in row and row["ours"]["median"] > 0:
+    if all(k in row and row[k]["median"] > 0 for k in KINDS):
         row["ratio"] = row["stock"]["median"] / row["ours"]["median"]
     text = [f"{title:58}"]
     for kind in kinds:
@@ -267,6 +410,8 @@ def save(options, section, rows, note=""):
         out.write(json.dumps(record) + "\n")
 
 
-__all__ = ["Fleet", "KINDS", "RESULTS", "Settings", "Test", "cpu_s", "cpu_split_s",
-           "descriptors", "machine", "memory_kb", "n_fds", "number", "p", "save",
-           "setup", "show", "summary", "syscalls_per_s", "until"]
+__all__ = ["EVENT", "Event", "Fleet", "KINDS", "Load", "Probe", "RESULTS", "Saves",
+           "Settings", "Test", "Traced", "allied", "cpu_s", "cpu_split_s",
+           "descriptors", "machine", "memory_kb", "n_complete", "n_fds", "number", "p",
+           "save", "setup", "show", "start_allied", "summary", "syscalls_per_s",
+           "until"]

@@ -7,7 +7,8 @@
  *   load loop   SUBSCRIBERS ROUNDS BYTES
  *   load storm  PORT CLIENTS PID
  *
- * query: CLIENTS connections send the command PIPELINE at a time. fan: the command
+ * query: CLIENTS connections send the command PIPELINE at a time, until REQUESTS are
+ * answered or SIGTERM comes. fan: the command
  * makes a sentinel publish on CHANNEL once; timed until the last subscriber has the
  * message. loop: the same with a process that does nothing but write() BYTES to each.
  * storm: all connect at once and send PING. Each prints one line of JSON. cpu_ms is
@@ -26,6 +27,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,7 +298,14 @@ static void load_ask_all(struct load *load, const struct buf *request)
 static struct {
     uint64_t n_left; /* pipelines not yet sent */
     uint64_t pipeline;
+    volatile sig_atomic_t is_over;
 } query;
+
+static void query_end(int signal_number)
+{
+    (void)signal_number;
+    query.is_over = 1;
+}
 
 static int query_on_event(struct load *load, struct conn *conn)
 {
@@ -309,7 +318,7 @@ static int query_on_event(struct load *load, struct conn *conn)
     load->latencies_us[load->n_latencies++] =
         (uint32_t)((now_ns() - conn->sent_at) / 1000);
     conn->sent_at = 0;
-    if (query.n_left == 0)
+    if (query.n_left == 0 || query.is_over)
         return -1;
     query.n_left--;
     conn_ask(conn, &load->pipeline, query.pipeline);
@@ -350,6 +359,7 @@ static int run_query(struct load *load, char **argv)
     load_open(load, n, number(argv[0]));
     load_ask_all(load, &one);
     query.n_left = n_pipelines - (uint64_t)n;
+    signal(SIGTERM, query_end);
     uint64_t cpu = cpu_ns(pid), began = now_ns();
     for (int i = 0; i < n; i++)
         conn_ask(&load->conns[i], &load->pipeline, query.pipeline);
@@ -359,7 +369,7 @@ static int run_query(struct load *load, char **argv)
     load_report_broken(load);
     qsort(load->latencies_us, load->n_latencies, sizeof(*load->latencies_us),
           compare_us);
-    uint64_t n_requests = n_pipelines * query.pipeline;
+    uint64_t n_requests = load->n_latencies * query.pipeline;
     printf("{\"requests\": %" PRIu64 ", \"ms\": %.3f, \"cpu_ms\": %.3f, "
            "\"p50_us\": %u, \"p99_us\": %u}\n",
            n_requests, (double)took / 1e6, (double)cpu / 1e6, percentile(load, 0.5),

@@ -13,25 +13,70 @@ import sys
 
 from lib import HERE, RESULTS, commit, machine, number
 
-# name, program and options; quick ones take about a minute each
+# name, program and options
 QUICK = [
-    ("steady", "steady.py --masters 100,1000 --seconds 20"),
-    ("queries", "queries.py --rounds 3"),
+    ("failover", "failover.py --ours-each 4 --cases killed/300/3,killed/1000/5,"
+                 "killed/5000/1,stopped/1000/2,manual/1000/3"),
+    ("split", "split.py --rounds 50 --stock-rounds 2 --patience 5"),
     ("mass", "mass.py --patience 30"),
+    ("fairness", "busy.py --sections fairness --patience 10"),
+    ("discovery", "discovery.py --masters 100,300,1000 --patience 45"),
+    ("steady", "steady.py --masters 100,1000 --seconds 10"),
+    ("busy", "busy.py --sections clients --rounds 3"),
+    ("queries", "queries.py --rounds 3"),
 ]
 FULL = [
-    ("steady", "steady.py --masters 100,1000,3000,5000,10000 --seconds 30 --runs 3"),
-    ("queries", "queries.py --rounds 15"),
+    ("failover", "failover.py --ours-each 5 --cases killed/300/10,killed/1000/20,"
+                 "killed/5000/3,stopped/300/5,stopped/1000/5,stopped/5000/3,"
+                 "manual/1000/10"),
+    ("split", "split.py --rounds 100 --stock-rounds 5 --patience 10"),
     ("mass", "mass.py --patience 150 --runs 3"),
+    ("fairness", "busy.py --sections fairness --patience 60 --runs 3"),
+    ("discovery", "discovery.py --masters 100,300,1000 --patience 150 --runs 2"),
+    ("steady", "steady.py --masters 100,1000,3000,9900x0,5000,10000 --seconds 20 "
+               "--runs 2"),
+    ("busy", "busy.py --sections clients --rounds 7"),
+    ("queries", "queries.py --rounds 9"),
 ]
-TIMEOUT_S = {"bench": 900, "bench-full": 7200}
+TIMEOUT_S = {"bench": 300, "bench-full": 3600}
+
+# What ours should reach: part of a section's name, of a row's title, and the bars.
+BARS = [
+    ("Failover", "killed, down-after 1000: from +odown to the address",
+     "median <= 20, p99 <= 60, ratio >= 50"),
+    ("Failover", "killed, down-after 1000: written there", "median <= 30"),
+    ("Failover", "killed, down-after 1000: +switch-master on all three",
+     "median <= 150"),
+    ("Split", "leader after", "p99 <= 300"),
+    ("Split", "without a leader", "max <= 0"),
+    ("Mass", "100 of 100: last", "max <= 500"),
+    ("Mass", "100 of 1000: last", "max <= 1000"),
+    ("Mass", "1000 of 1000: last", "max <= 5000"),
+    ("Mass", ": given up", "max <= 0"),
+    ("Mass", ": TILT", "max <= 0"),
+    ("Mass", ": not in order", "max <= 0"),
+    ("Fairness", "loop lag, p99", "max <= 20"),
+    ("Fairness", "somebody who lives", "max <= 0"),
+    ("Fairness", "TILT", "max <= 0"),
+    ("Discovery", "1000 masters: all known", "median <= 3"),
+    ("Steady", "1000 masters: CPU", "ratio >= 2"),
+    ("Steady", "1000 masters: RSS", "ratio >= 2"),
+    ("Steady", "a client's wait, p99", "median <= 5"),
+    ("Clients: query", "MASTERS with 100 masters", "ratio >= 2"),
+    ("Clients: query", "pipeline 16", "ratio >= 1.2"),
+    ("Clients: query", "pipeline 1:", "ratio >= 1"),
+    ("Clients: benchmark", "pipeline 16", "ratio >= 1.2"),
+    ("Clients: benchmark", "pipeline 1:", "ratio >= 1"),
+    ("Clients: fan", "5000 subscribers: the last has it", "ours / bare loop <= 2"),
+]
 
 HEAD = """# What was measured
 
 Written by `make {target}` (`tests/bench/results.py`); do not edit. Ours and the
 distribution's sentinel ("stock", redis-sentinel 7.0.15) take turns within each run.
 Figures are median / 99th percentile / number of values; "ratio" is stock's median
-divided by ours. What the measures mean is said at the top of each program.
+divided by ours. What the measures mean is said at the top of each program. "Bar" is
+what ours should reach, of which figure; "met" says whether it did in this run.
 
 Machine: {machine}.
 Written {date} at commit {commit}. {problems}
@@ -46,18 +91,55 @@ def cell(figures):
     return f"{number(figures['median'])} / {number(figures['p99'])} / {figures['n']}"
 
 
+def bars(section, row):
+    """The bars of a row as (what, relation, value), of the first entry that fits."""
+    for part, title, text in BARS:
+        if part in section and title in row["title"]:
+            for bar in text.split(", "):
+                what, relation, value = bar.rsplit(" ", 2)
+                yield what, relation, float(value)
+            return
+
+
+def reached(row, what):
+    """What a bar is about; None: it was not measured."""
+    if what == "ratio":
+        return row.get("ratio")
+    if "/" in what:
+        over, under = (row.get(kind) for kind in what.split(" / "))
+        return over and under and over["median"] / under["median"]
+    return row["ours"][what] if "ours" in row else None
+
+
+def judge(section, row):
+    """Text of the columns "bar" and "met"."""
+    texts, met = [], []
+    for what, relation, value in bars(section, row):
+        got = reached(row, what)
+        texts.append(f"{what} {relation} {value:g}")
+        if got is None:
+            met.append("not measured")
+        else:
+            met.append("yes" if (got <= value if relation == "<=" else got >= value)
+                       else f"**no** ({number(got)})" if what != "ratio"
+                       else f"**no** ({got:.2f})")
+    return ", ".join(texts), ", ".join(met)
+
+
 def table(record):
     kinds = [k for k in ("ours", "stock", "valkey") if
              any(k in row for row in record["rows"])]
     others = sorted({k for row in record["rows"] for k in row if
                      isinstance(row[k], dict)} - set(kinds))
-    yield "| | " + " | ".join([*kinds, *others, "ratio"]) + " |"
-    yield "|---|" + "---:|" * (len(kinds) + len(others) + 1)
+    columns = [*kinds, *others, "ratio", "bar", "met"]
+    yield "| | " + " | ".join(columns) + " |"
+    yield "|---|" + "---:|" * (len(columns) - 2) + "---|---|"
     for row in record["rows"]:
         unit = f", {row['unit']}" if row["unit"] else ""
         cells = [cell(row.get(k)) for k in [*kinds, *others]]
         ratio = f"{row['ratio']:.1f}" if "ratio" in row else ""
-        yield f"| {row['title']}{unit} | " + " | ".join([*cells, ratio]) + " |"
+        cells += [ratio, *judge(record["section"], row)]
+        yield f"| {row['title']}{unit} | " + " | ".join(cells) + " |"
 
 
 def write(path, target, records, problems):
@@ -65,6 +147,10 @@ def write(path, target, records, problems):
     lines = [HEAD.format(target=target, machine=machine(), commit=commit(),
                          date=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
                          problems=said)]
+    missed = [f"- {r['section']}, {row['title']}: {text}" for r in records
+              for row in r["rows"] for text in [judge(r["section"], row)[1]]
+              if "**no**" in text]
+    lines += ["Bars not met:\n", *missed, ""] if missed else []
     for record in records:
         lines += [f"## {record['section']}", ""]
         if record["note"]:
