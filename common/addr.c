@@ -4,6 +4,7 @@
 #include "common/addr.h"
 
 #include "common/assert.h"
+#include "common/buf.h"
 #include "common/err.h"
 #include "common/mem.h"
 
@@ -55,6 +56,16 @@ static bool addr_parse_ipv4(const char *text, uint32_t *ip)
     }
 }
 
+/* By hand, as addr_place() is: hellos come by the thousand, and snprintf() takes longer
+ * than everything else that is done with one. */
+static void addr_put_ipv4(char out[ADDR_IP_CAP], uint32_t ip)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        out = buf_put_digits(out, ip >> shift & 255);
+        *out++ = shift > 0 ? '.' : '\0';
+    }
+}
+
 bool addr_canon_ip(char out[ADDR_IP_CAP], const char *text)
 {
     uint32_t ip;
@@ -62,8 +73,7 @@ bool addr_canon_ip(char out[ADDR_IP_CAP], const char *text)
 
     out[0] = '\0';
     if (addr_parse_ipv4(text, &ip)) {
-        snprintf(out, ADDR_IP_CAP, "%u.%u.%u.%u", ip >> 24, ip >> 16 & 255,
-                 ip >> 8 & 255, ip & 255);
+        addr_put_ipv4(out, ip);
         return true;
     }
     if (inet_pton(AF_INET6, text, &ip6) != 1)
@@ -87,27 +97,35 @@ static bool addr_is_host(const char *host)
 
 bool addr_is_name(const char *host)
 {
-    char ip[ADDR_IP_CAP];
-    return addr_is_host(host) && !addr_canon_ip(ip, host);
+    uint32_t ip;
+    struct in6_addr ip6;
+
+    return addr_is_host(host) && !addr_parse_ipv4(host, &ip) &&
+           inet_pton(AF_INET6, host, &ip6) != 1;
 }
 
 enum addr_scope addr_scope(const char *text)
 {
-    static const char mapped[] = "::ffff:";
-    char ip[ADDR_IP_CAP];
+    struct in6_addr ip6;
+    uint32_t ip;
 
-    /* Nearly all addresses can be told by how they begin. */
-    if (text[0] != '0' && text[0] != '1' && text[0] != ':')
-        return ADDR_SCOPE_OTHER;
-    if (!addr_canon_ip(ip, text))
-        return ADDR_SCOPE_OTHER;
-    const char *ip4 =
-        strncmp(ip, mapped, sizeof mapped - 1) == 0 ? ip + sizeof mapped - 1 : ip;
-    if (strcmp(ip4, "0.0.0.0") == 0 || strcmp(ip, "::") == 0)
+    if (!addr_parse_ipv4(text, &ip)) {
+        /* Nearly all others can be told by how they begin. */
+        if ((text[0] != '0' && text[0] != ':') || inet_pton(AF_INET6, text, &ip6) != 1)
+            return ADDR_SCOPE_OTHER;
+        if (IN6_IS_ADDR_UNSPECIFIED(&ip6))
+            return ADDR_SCOPE_ANY;
+        if (IN6_IS_ADDR_LOOPBACK(&ip6))
+            return ADDR_SCOPE_LOOPBACK;
+        if (!IN6_IS_ADDR_V4MAPPED(&ip6))
+            return ADDR_SCOPE_OTHER;
+        const uint8_t *last = &ip6.s6_addr[12];
+        ip = (uint32_t)last[0] << 24 | (uint32_t)last[1] << 16 |
+             (uint32_t)last[2] << 8 | last[3];
+    }
+    if (ip == 0)
         return ADDR_SCOPE_ANY;
-    if (strncmp(ip4, "127.", 4) == 0 || strcmp(ip, "::1") == 0)
-        return ADDR_SCOPE_LOOPBACK;
-    return ADDR_SCOPE_OTHER;
+    return ip >> 24 == 127 ? ADDR_SCOPE_LOOPBACK : ADDR_SCOPE_OTHER;
 }
 
 int addr_set(struct addr *addr, const char *host, int64_t port)
@@ -179,7 +197,25 @@ const char *addr_host(const struct addr *addr, bool names)
 const char *addr_name(const struct addr *addr, bool names, char out[ADDR_NAME_CAP])
 {
     const char *host = addr_host(addr, names);
-    bool is_ipv6 = strchr(host, ':') != NULL;
-    snprintf(out, ADDR_NAME_CAP, is_ipv6 ? "[%s]:%u" : "%s:%u", host, addr->port);
+
+    if (strchr(host, ':') != NULL)
+        snprintf(out, ADDR_NAME_CAP, "[%s]:%u", host, addr->port);
+    else
+        addr_place(out, host, ':', addr->port);
     return out;
+}
+
+size_t addr_place(char out[ADDR_NAME_CAP], const char *host, char separator,
+                  int64_t port)
+{
+    size_t len = strnlen(host, ADDR_HOST_MAX + 1);
+
+    out[0] = '\0';
+    if (len > ADDR_HOST_MAX || port < 0 || port > UINT16_MAX)
+        return 0;
+    memcpy(out, host, len);
+    out[len] = separator;
+    char *end = buf_put_digits(out + len + 1, (uint64_t)port);
+    *end = '\0';
+    return (size_t)(end - out);
 }

@@ -65,6 +65,11 @@ bool addr_is(const struct addr *addr, const char *host, int64_t port);
  * the host name while there is no ip). Valid as long as |addr| is unchanged. */
 const char *addr_host(const struct addr *addr, bool names);
 
+/* |host|, |separator| and |port|. Returns the length; 0, and "" in |out|, if |host| is
+ * longer than ADDR_HOST_MAX or |port| is not 0..65535. */
+size_t addr_place(char out[ADDR_NAME_CAP], const char *host, char separator,
+                  int64_t port);
+
 /* "host:port", IPv6 as "[host]:port"; the name of a replica. Returns |out|. */
 const char *addr_name(const struct addr *addr, bool names, char out[ADDR_NAME_CAP]);
 

@@ -77,6 +77,17 @@ char *buf_digits(char *end, unsigned long long value)
     return end;
 }
 
+char *buf_put_digits(char *at, unsigned long long value)
+{
+    char digits[24];
+    char *end = digits + sizeof digits;
+    const char *first = buf_digits(end, value);
+    size_t len = (size_t)(end - first);
+
+    memcpy(at, first, len);
+    return at + len;
+}
+
 void buf_putint(struct buf *buf, long long value)
 {
     char digits[24];

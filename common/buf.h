@@ -34,6 +34,9 @@ void buf_putc(struct buf *buf, char c);
 /* Writes |value| in decimal so that it ends before |end|, which has room for 20
  * characters before it; returns where it begins. No NUL. */
 char *buf_digits(char *end, unsigned long long value);
+/* Writes |value| in decimal at |at|, at most 20 characters; returns where it ends. No
+ * NUL. */
+char *buf_put_digits(char *at, unsigned long long value);
 void buf_putint(struct buf *buf, long long value); /* decimal; the hot path */
 void buf_printf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -20,11 +20,7 @@ static char *resp_put_header(char *p, char type, unsigned long long value)
         *p++ = (char)('0' + value / 10);
         *p++ = (char)('0' + value % 10);
     } else {
-        char digits[24];
-        char *end = digits + sizeof digits;
-        char *first = buf_digits(end, value);
-        memcpy(p, first, (size_t)(end - first));
-        p += end - first;
+        p = buf_put_digits(p, value);
     }
     *p++ = '\r';
     *p++ = '\n';

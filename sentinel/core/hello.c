@@ -173,7 +173,7 @@ static void hello_on_own_id(struct core *core, const struct hello *hello,
 {
     char place[ADDR_NAME_CAP];
 
-    snprintf(place, sizeof(place), "%s:%" PRId64, hello->ip, hello->port);
+    addr_place(place, hello->ip, ':', hello->port);
     bool is_own = hello_is_own_place(core, place);
     if (is_own && from_pubsub)
         return;
@@ -238,7 +238,7 @@ static bool hello_place_ok(struct core *core, struct master *master,
     const struct peer *holder = peer_at(core, addr, hello->run_id);
     char place[ADDR_NAME_CAP];
 
-    snprintf(place, sizeof(place), "%s:%" PRId64, hello->ip, hello->port);
+    addr_place(place, hello->ip, ':', hello->port);
     if (hello_is_own_place(core, place)) {
         hello_contradict(core, hello, "that is our own address");
         return false;
@@ -609,7 +609,7 @@ static void hello_note_own_place(struct core *core, const char *host, int64_t po
 {
     char place[ADDR_NAME_CAP];
 
-    snprintf(place, sizeof(place), "%s:%" PRId64, host, port);
+    addr_place(place, host, ':', port);
     if (!hello_is_own_place(core, place))
         snprintf(core->own_place[core->n_own_places++ % OWN_PLACES], sizeof(place),
                  "%s", place);

@@ -398,7 +398,7 @@ static void info_react(struct core *core, struct node *node, const struct info *
 void info_on_reply(struct core *core, struct node *node, const struct resp_value *value)
 {
     static const size_t text_max = 1u << 20;
-    struct info *info;
+    struct info facts, *info = &facts; /* too large for malloc() to be quick */
 
     node_info_next(core, node);
     if (value->type != RESP_BULK) {
@@ -406,7 +406,6 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
             link_confused(core, node->link);
         return;
     }
-    info = mem_zalloc(sizeof(*info));
     info_parse(info, value->str, value->len);
     node->link_down_ms = info->link_down_ms;
     info_apply_run_id(core, node, info);
@@ -424,5 +423,4 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
     /* The role or the link state may have changed how often we want to know. */
     if (node->info_asked_at == CORE_NEVER)
         node_info_next(core, node);
-    mem_free(info);
 }

@@ -7,14 +7,12 @@
 /* "host port", names in lower case. */
 static size_t place_key(char key[ADDR_NAME_CAP], const char *host, int64_t port)
 {
-    int len = snprintf(key, ADDR_NAME_CAP, "%s %" PRId64, host, port);
+    size_t len = addr_place(key, host, ' ', port);
 
-    if (len < 0 || len >= ADDR_NAME_CAP)
-        return 0;
-    for (int i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++)
         if (key[i] >= 'A' && key[i] <= 'Z')
             key[i] = (char)(key[i] | 0x20);
-    return (size_t)len;
+    return len;
 }
 
 static void place_leave(struct core *core, struct place_user *user)

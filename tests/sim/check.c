@@ -29,21 +29,21 @@
 /* How old the evidence of a peer may be when it is counted: five ask periods, and the
  * way here. */
 #define EVIDENCE_MS 7000
+/* What is shorter, as nearly all PINGs are, holds nothing that is judged. */
+#define CHECK_SENT_MIN (sizeof("*3\r\n$7\r\nSLAVEOF") - 1)
 
 struct judge *check_new(struct sim *sim)
 {
-    struct judge *judge = mem_zalloc(sizeof(*judge));
-
     (void)sim;
-    judge->opinions = mem_zalloc(SIM_NODES_MAX * sizeof(*judge->opinions));
-    return judge;
+    return mem_zalloc(sizeof(struct judge));
 }
 
 void check_free(struct judge *judge)
 {
     mem_free(judge->votes);
     mem_free(judge->elections);
-    mem_free(judge->opinions);
+    for (int i = 0; i < SIM_NODES_MAX; i++)
+        mem_free(judge->opinions[i]);
     resp_request_release(&judge->parser);
     mem_free(judge);
 }
@@ -227,7 +227,7 @@ int check_sent(struct host *host, const struct channel *channel, const char *byt
     struct error err;
     int rc;
 
-    if (host->sim->judge->is_off)
+    if (host->sim->judge->is_off || len < CHECK_SENT_MIN)
         return -1;
     if (memmem(bytes, len, "PUBLISH", 7) == NULL &&
         memmem(bytes, len, "SLAVEOF", 7) == NULL &&
@@ -454,8 +454,9 @@ void check_started(struct host *host)
     struct told *told = &sim->judge->told[host->machine->id];
 
     sim->stats.n_restarts += host->n_starts > 1;
-    memset(sim->judge->opinions[host->machine->id], 0,
-           sizeof(sim->judge->opinions[host->machine->id]));
+    mem_free(sim->judge->opinions[host->machine->id]);
+    sim->judge->opinions[host->machine->id] =
+        mem_zalloc(SIM_NODES_MAX * sizeof(*sim->judge->opinions[0]));
     if (told->run_id[0] != '\0' && strcmp(told->run_id, host->id) != 0)
         world_fail(sim, "S9: %s comes back with another run id", host->machine->name);
 }

@@ -53,8 +53,8 @@ struct judge {
     uint64_t told_epoch[SIM_GROUPS_MAX];
     bool tried_forced[SIM_NODES_MAX][SIM_GROUPS_MAX]; /* the last attempt was */
     int64_t odown_at[SIM_GROUPS_MAX]; /* first +odown since it was set to -1 */
-    /* by sentinel, peer and group */
-    struct opinion (*opinions)[SIM_NODES_MAX][SIM_GROUPS_MAX];
+    /* by sentinel (NULL: it never ran), peer and group */
+    struct opinion (*opinions[SIM_NODES_MAX])[SIM_GROUPS_MAX];
     /* by sentinel and group: when it came to its present master */
     struct opinion adopted[SIM_NODES_MAX][SIM_GROUPS_MAX];
     struct resp_request parser;

@@ -315,7 +315,7 @@ static void host_on_wake(void *ctx, struct session *session)
 
     (void)ctx;
     if (client != NULL)
-        client->awake = true;
+        host_client_wake(client);
 }
 
 static void host_on_shutdown(void *ctx)

@@ -268,6 +268,11 @@ void host_client_free(struct client *client)
     mem_free(client);
 }
 
+void host_client_wake(struct client *client)
+{
+    client->awake = client->host->awake = true;
+}
+
 static struct client *client_new(struct host *host, const char *peer, bool is_admin)
 {
     struct client *client = mem_zalloc(sizeof(*client));
@@ -276,7 +281,7 @@ static struct client *client_new(struct host *host, const char *peer, bool is_ad
     snprintf(local, sizeof(local), "%s:%d", host->machine->ip, host->machine->port);
     client->host = host;
     client->is_admin = is_admin;
-    client->awake = true;
+    host_client_wake(client);
     DL_APPEND(host->clients, client);
     client->session =
         session_open(host->server, peer, local, 10, false, is_admin, client);
@@ -307,7 +312,7 @@ void host_feed(struct client *client, const char *bytes, size_t len)
     struct host *host = client->host;
 
     server_set_time(host->server, host_now(host), host_wall(host));
-    client->awake = true;
+    host_client_wake(client);
     if (client->in.len > 0 || session_is_blocked(client->session))
         buf_append(&client->in, bytes, len);
     else
@@ -346,6 +351,9 @@ void host_flush(struct host *host)
 {
     struct client *client, *next;
 
+    if (!host->awake)
+        return;
+    host->awake = false;
     DL_FOREACH_SAFE(host->clients, client, next)
     {
         if (!client->awake)
@@ -356,7 +364,7 @@ void host_flush(struct host *host)
         if (client->in.len > 0 && !session_is_blocked(client->session)) {
             struct buf in = client->in;
             memset(&client->in, 0, sizeof(client->in));
-            client->awake = true;
+            host_client_wake(client);
             session_feed(client->session, in.data, in.len);
             buf_release(&in);
             client_flush(client);

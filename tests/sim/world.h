@@ -309,6 +309,7 @@ struct host {
     struct core_actions *actions;
     struct request_copy *requests, **requests_tail; /* for the core, in order */
     struct client *clients, *teller;
+    bool awake;                /* some client is */
     struct channel **channels; /* [slot * 2 + chan] */
     size_t n_channels;
     struct ballot *ballots;
@@ -371,6 +372,7 @@ void host_accept(struct host *host, struct conn *conn);
 struct client *host_admin(struct host *host);
 void host_feed(struct client *client, const char *bytes, size_t len);
 void host_client_free(struct client *client);
+void host_client_wake(struct client *client); /* host_flush() looks at it */
 /* One request by an administrator whose answer nobody awaits. */
 void host_tell(struct host *host, const char *first, ...) __attribute__((sentinel));
 void host_pump(struct host *host);

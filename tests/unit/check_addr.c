@@ -120,6 +120,27 @@ START_TEST(set_refuses_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(places_as_text)
+{
+    char out[ADDR_NAME_CAP];
+    char host[ADDR_HOST_MAX + 2];
+
+    ck_assert_uint_eq(addr_place(out, "10.0.0.1", ':', 65535), 14);
+    ck_assert_str_eq(out, "10.0.0.1:65535");
+    ck_assert_uint_eq(addr_place(out, "db", ' ', 0), 4);
+    ck_assert_str_eq(out, "db 0");
+    ck_assert_uint_eq(addr_place(out, "db", ':', 65536), 0);
+    ck_assert_str_eq(out, "");
+    ck_assert_uint_eq(addr_place(out, "db", ':', -1), 0);
+
+    memset(host, 'x', sizeof host);
+    host[ADDR_HOST_MAX + 1] = '\0';
+    ck_assert_uint_eq(addr_place(out, host, ':', 1), 0);
+    host[ADDR_HOST_MAX] = '\0';
+    ck_assert_uint_eq(addr_place(out, host, ':', 65535), ADDR_HOST_MAX + 6);
+}
+END_TEST
+
 START_TEST(equal_places)
 {
     struct addr a = {0};
@@ -236,6 +257,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, not_numeric);
     tcase_add_test(tc, set_tells_names_from_numbers);
     tcase_add_test(tc, set_refuses_and_changes_nothing);
+    tcase_add_test(tc, places_as_text);
     tcase_add_test(tc, equal_places);
     tcase_add_test(tc, names_are_told_from_numbers);
     tcase_add_test(tc, scopes);
