@@ -36,7 +36,8 @@ CONF = $(call objects,sentinel/conf/*.c)
 SERVER = $(call objects,sentinel/server/*.c)
 RUNTIME = $(call objects,sentinel/runtime/*.c)
 ARCHIVES = $(BUILD)/server.a $(BUILD)/conf.a $(BUILD)/core.a $(BUILD)/common.a
-SIM = $(filter-out $(BUILD)/tests/sim/main.o,$(call objects,tests/sim/*.c))
+SIM_MAINS = $(BUILD)/tests/sim/main.o $(BUILD)/tests/sim/exchange.o
+SIM = $(filter-out $(SIM_MAINS),$(call objects,tests/sim/*.c))
 TESTLIB = $(call objects,tests/lib/*.c)
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/check_*.c))
 EXAMPLES = $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
@@ -91,7 +92,7 @@ test: ## everything: unit, scenario, simulation (TEST_SEEDS), integration
 	@TEST_SEEDS=$(TEST_SEEDS) $(PYTHON) tests/summary.py --make "$(MAKE)" $(STAGES)
 
 # Everything the tests run, built beforehand so that the stages only test.
-programs: all stock $(UNITS) $(EXAMPLES) $(BUILD)/sim $(BUILD)/scenario
+programs: all stock $(UNITS) $(EXAMPLES) $(BUILD)/sim $(BUILD)/exchange $(BUILD)/scenario
 
 check: ## quick: unit, scenario, CHECK_SEEDS seeds, corpora, example, layers, tidy
 	@$(MAKE) --no-print-directory $(PARALLEL) programs

@@ -110,9 +110,10 @@ static bool do_redis(struct story *story)
 }
 
 /*
- * sentinels 3 [quorum=2] [down-after=3000] ...
+ * sentinels 3 [stock=1] [quorum=2] [down-after=3000] ...
  * s1, s2, s3 with run ids 1111..., 2222... and so on, monitoring all masters declared
- * so far; the options are those of `master`, for all of them. They start at once.
+ * so far; the options are those of `master`, for all of them. They start at once. The
+ * last `stock` of them are models of stock sentinels (tests/sim/stock.h).
  */
 static bool do_sentinels(struct story *story)
 {
@@ -120,6 +121,7 @@ static bool do_sentinels(struct story *story)
     int n = (int)story_duration(story_word(story, 1));
     char name[8], id[RUN_ID_CAP];
 
+    int n_stock = (int)story_number(story, "stock", 0);
     if (n < 1 || n > 9)
         return story_fail(story, "how many?", story_word(story, 1));
     for (int i = 0; i < sim->n_groups; i++) {
@@ -134,6 +136,8 @@ static bool do_sentinels(struct story *story)
         memset(id, '0' + i, RUN_ID_LEN);
         id[RUN_ID_LEN] = '\0';
         struct host *host = host_new(sim, name, id);
+        if (i > n - n_stock)
+            host->kind = &stock_kind;
         build_config(host);
         host_start(host);
     }
@@ -473,6 +477,11 @@ static bool do_cli(struct story *story)
     const struct resp_value *value;
     size_t n = 2;
 
+    if (host != NULL && host->impl != NULL && story->words.n >= 5) {
+        host_tell(host, story_word(story, 2), story_word(story, 3),
+                  story_word(story, 4), NULL);
+        return true;
+    }
     if (host == NULL || host->core == NULL)
         return story_fail(story, "it does not run", story_word(story, 1));
     while (n < story->words.n && strcmp(story_word(story, n), "->") != 0)

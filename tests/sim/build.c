@@ -143,9 +143,23 @@ static int draw_groups(struct rng *rng)
     return rng_chance(rng, 1, 1000) ? (int)rng_between(rng, GROUPS_MANY + 1, 50) : n;
 }
 
+/* How many of the sentinels are stock's: in about every eighth run some, never all. The
+ * model knows no host names, and stock believes what is forged. */
+static int draw_stock(struct sim *sim, int n_sentinels)
+{
+    struct rng *rng = &sim->fault_rng[FAULT_STOCK];
+
+    if (sim->names.used || n_sentinels < 2 || !rng_chance(rng, 1, 2))
+        sim->faults &= ~FAULT_BIT(FAULT_STOCK);
+    if (!world_has_fault(sim, FAULT_STOCK))
+        return 0;
+    sim->faults &= ~FAULT_BIT(FAULT_FORGE);
+    return (int)rng_between(rng, 1, n_sentinels - 1);
+}
+
 void build_swarm(struct sim *sim)
 {
-    struct rng *rng = &sim->build_rng;
+    struct rng *rng = &sim->build_rng, *stock = &sim->fault_rng[FAULT_STOCK];
     int n_sentinels = 3 + (int)(rng_below(rng, 5) * rng_below(rng, 5) * 3 / 8);
     char name[8];
 
@@ -156,6 +170,7 @@ void build_swarm(struct sim *sim)
         sim->n_groups = sim->options.n_groups;
     build_faults(sim);
     names_draw(sim);
+    int n_stock = draw_stock(sim, n_sentinels);
     for (int g = 0; g < sim->n_groups; g++) {
         rng_seed(&sim->groups[g].rng, sim->options.seed, 3000 + (uint64_t)g);
         build_group(sim, g, n_sentinels);
@@ -169,6 +184,11 @@ void build_swarm(struct sim *sim)
         snprintf(name, sizeof(name), "s%d", (i + 1) & 0xff);
         struct host *host = host_new(sim, name, "");
         host->drift_ppm = drift ? rng_between(rng, -5000, 5000) : 0;
+        if (n_stock > 0 &&
+            (int)rng_below(stock, (uint32_t)(n_sentinels - i)) < n_stock) {
+            host->kind = &stock_kind;
+            n_stock--;
+        }
         build_config(host);
         host_start(host);
     }
@@ -180,6 +200,9 @@ void sim_describe(const struct sim *sim, struct buf *out)
 
     for (int i = 0; i < sim->n_nodes; i++)
         n_redis += sim->nodes[i].redis != NULL;
+    for (int i = 0; i < sim->n_nodes; i++)
+        if (sim->nodes[i].host != NULL && sim->nodes[i].host->kind != NULL)
+            buf_printf(out, "%s is stock's, ", sim->nodes[i].name);
     buf_printf(out, "%d sentinels, %d groups, %d servers, faults %" PRId64 " ms apart:",
                sim->n_nodes - n_redis, sim->n_groups, n_redis, sim->fault_mean_ms);
     if (sim->names.used)

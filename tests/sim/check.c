@@ -219,6 +219,26 @@ static void check_no_one(struct host *host, const struct channel *channel)
     judge->told_epoch[group] = fo->epoch;
 }
 
+void check_stock_promotes(struct host *host, int group, const char *ip, int port)
+{
+    struct judge *judge = host->sim->judge;
+    int node = world_node_at(host->sim, ip, port);
+
+    if (node < 0)
+        return;
+    judge->allowed[group] |= NODE_BIT(node);
+    judge->told_at[node] = host->sim->now;
+    judge->n_told[node]++;
+}
+
+void check_stock_forgets(struct host *host, int group, uint64_t leader_epoch)
+{
+    if (host->sim->dying)
+        return;
+    for (uint64_t e = host->facts.leader_epoch[group] + 1; e <= leader_epoch; e++)
+        election_get(host->sim->judge, group, e)->exempt = true;
+}
+
 int check_sent(struct host *host, const struct channel *channel, const char *bytes,
                size_t len)
 {
@@ -305,9 +325,13 @@ static void check_try(struct host *host, const struct master *master, int group)
         return;
     if (sim->now - machine->thawed_at < 60000)
         window += machine->frozen_ms;
-    for (int i = 0; i < sim->n_nodes; i++)
-        if (sim->nodes[i].host != NULL)
-            n_silent += was_silent(sim->nodes[i].host, node, group, window);
+    for (int i = 0; i < sim->n_nodes; i++) {
+        const struct host *other = sim->nodes[i].host;
+        if (other != NULL && other->kind != NULL) /* its word has to do */
+            n_silent += check_said_down(host, i, group, node);
+        else if (other != NULL)
+            n_silent += was_silent(other, node, group, window);
+    }
     if (n_silent < master->quorum)
         world_fail(sim,
                    "S4: %s begins a failover of %s, but %s was silent for only %d "
@@ -497,10 +521,16 @@ bool check_is_known(const struct sim *sim, node_set set, int node, bool by_all)
 
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
-        const struct master *m =
-            host != NULL ? host_master(host, machine->redis->group) : NULL;
-        if (m == NULL || (set >> i & 1) == 0)
+        struct view view;
+        if (host == NULL || (set >> i & 1) == 0 ||
+            !host_view(host, machine->redis->group, &view))
             continue;
+        const struct master *m = host_master(host, machine->redis->group);
+        if (m == NULL) {
+            if (((view.servers >> node & 1) != 0) != by_all)
+                return !by_all;
+            continue;
+        }
         bool found = addr_is(&m->current->addr, machine->ip, machine->port);
         for (const struct node *n = m->replicas; n != NULL && !found; n = n->hh.next)
             found = addr_is(&n->addr, machine->ip, machine->port);
@@ -519,20 +549,19 @@ const char *check_agreement(struct sim *sim, node_set set, int group, int *maste
         const struct host *host = sim->nodes[i].host;
         if (host == NULL || (set >> i & 1) == 0)
             continue;
-        const struct master *m = host_master(host, group);
-        if (m == NULL)
+        struct view view;
+        if (!host_view(host, group, &view))
             return "a sentinel does not run";
-        if (host->core->tilt)
+        if (view.tilt)
             return "a sentinel is in TILT";
-        if (m->failover.state != FO_NONE)
+        if (view.failing_over)
             return "a failover is under way";
-        if (m->current->s_down)
+        if (view.down)
             return "the master is down";
-        int node = names_node_of(sim, &m->current->addr);
-        if (agreed >= 0 && (node != agreed || m->config_epoch != epoch))
+        if (agreed >= 0 && (view.master != agreed || view.config_epoch != epoch))
             return "sentinels disagree";
-        agreed = node;
-        epoch = m->config_epoch;
+        agreed = view.master;
+        epoch = view.config_epoch;
     }
     if (master != NULL)
         *master = agreed;

@@ -52,7 +52,8 @@ struct judge {
     int n_told[SIM_NODES_MAX];
     uint64_t told_epoch[SIM_GROUPS_MAX];
     bool tried_forced[SIM_NODES_MAX][SIM_GROUPS_MAX]; /* the last attempt was */
-    int64_t odown_at[SIM_GROUPS_MAX]; /* first +odown since it was set to -1 */
+    int64_t stock_tried_at[SIM_GROUPS_MAX]; /* last failover that stock began */
+    int64_t odown_at[SIM_GROUPS_MAX];       /* first +odown since it was set to -1 */
     /* by sentinel (NULL: it never ran), peer and group */
     struct opinion (*opinions[SIM_NODES_MAX])[SIM_GROUPS_MAX];
     /* by sentinel and group: when it came to its present master */
@@ -63,6 +64,8 @@ struct judge {
 };
 
 /* check_evidence.c */
+/* Did |peer| say lately, to |host|, that the server |node| is down? */
+bool check_said_down(const struct host *host, int peer, int group, int node);
 void check_odown(struct host *host, int group, const char *text);
 void check_sdown(struct host *host, const struct master *master, int group,
                  const char *text);

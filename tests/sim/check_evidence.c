@@ -45,6 +45,15 @@ static int event_server(const struct sim *sim, const char *text)
     return world_node_at(sim, ip, port);
 }
 
+bool check_said_down(const struct host *host, int peer, int group, int node)
+{
+    const struct sim *sim = host->sim;
+    const struct opinion *opinion =
+        &sim->judge->opinions[host->machine->id][peer][group];
+
+    return opinion->about == node + 1 && sim->now - opinion->at <= OPINION_MS;
+}
+
 /* "master <name> <ip> <port> #quorum <n>/<quorum>" */
 void check_odown(struct host *host, int group, const char *text)
 {
@@ -57,10 +66,8 @@ void check_odown(struct host *host, int group, const char *text)
         judge->odown_at[group] = sim->now;
     if (quorum == NULL || sscanf(quorum, "#quorum %d/", &n_counted) != 1 || node < 0)
         return;
-    for (int i = 0; i < sim->n_nodes; i++) {
-        const struct opinion *opinion = &judge->opinions[host->machine->id][i][group];
-        n_true += opinion->about == node + 1 && sim->now - opinion->at <= OPINION_MS;
-    }
+    for (int i = 0; i < sim->n_nodes; i++)
+        n_true += check_said_down(host, i, group, node);
     if (n_counted > n_true)
         world_fail(sim,
                    "S10: %s counts %d sentinels that hold %s down, but only %d said so",

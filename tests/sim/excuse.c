@@ -17,18 +17,27 @@ const char *excuse_text(enum excuse excuse)
     return texts[excuse];
 }
 
-/* The sentinels of |set| that run and monitor |group|; returns how many. */
-static int members(const struct sim *sim, node_set set, int group,
-                   const struct host *out[SIM_NODES_MAX])
+/* The sentinels of |set| that run and monitor |group|, stock's among them only
+ * |with_stock|; returns how many. */
+static int members_of(const struct sim *sim, node_set set, int group, bool with_stock,
+                      const struct host *out[SIM_NODES_MAX])
 {
+    struct view view;
     int n = 0;
 
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct host *host = sim->nodes[i].host;
-        if (host != NULL && (set >> i & 1) != 0 && host_master(host, group) != NULL)
+        if (host != NULL && (set >> i & 1) != 0 && (host->kind == NULL || with_stock) &&
+            host_view(host, group, &view))
             out[n++] = host;
     }
     return n;
+}
+
+static int members(const struct sim *sim, node_set set, int group,
+                   const struct host *out[SIM_NODES_MAX])
+{
+    return members_of(sim, set, group, false, out);
 }
 
 /* Nobody has a candidate: each replica lost its master so long before the master was
@@ -95,7 +104,12 @@ static bool knows(const struct host *a, const struct host *b, int group)
 static bool can_meet(const struct host *a, const struct host *b, int group)
 {
     const struct master *ma = host_master(a, group), *mb = host_master(b, group);
+    struct view va, vb;
 
+    if ((ma == NULL || mb == NULL) && host_view(a, group, &va) &&
+        host_view(b, group, &vb)) /* a stock sentinel */
+        return (va.peers >> b->machine->id & 1) != 0 ||
+               (vb.peers >> a->machine->id & 1) != 0 || (va.servers & vb.servers) != 0;
     if (knows(a, b, group) || knows(b, a, group))
         return true;
     const struct addr *addr = &ma->current->addr;
@@ -112,7 +126,7 @@ static bool can_meet(const struct host *a, const struct host *b, int group)
 static bool are_estranged(const struct sim *sim, node_set set, int group)
 {
     const struct host *hosts[SIM_NODES_MAX];
-    int n = members(sim, set, group, hosts), n_met = 1;
+    int n = members_of(sim, set, group, true, hosts), n_met = 1;
     bool met[SIM_NODES_MAX] = {true};
 
     if (!world_makes_forget(sim) || n == 0)
@@ -145,6 +159,45 @@ static bool has_no_epoch(const struct sim *sim, node_set set, int group)
     return false;
 }
 
+/* Stock compares epochs only: two masters of one config epoch, as failovers by hand can
+ * leave them, stay two (behaviour.md 14, number 23). Ours must be of one mind. */
+static bool has_stock_tie(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members_of(sim, set, group, true, hosts);
+    struct view ours = {.master = -1}, view;
+    bool is_tie = false;
+
+    for (int i = 0; i < n; i++) {
+        host_view(hosts[i], group, &view);
+        if (hosts[i]->kind != NULL)
+            continue;
+        if (ours.master >= 0 &&
+            (view.master != ours.master || view.config_epoch != ours.config_epoch))
+            return false;
+        ours = view;
+    }
+    for (int i = 0; i < n; i++) {
+        host_view(hosts[i], group, &view);
+        is_tie |= hosts[i]->kind != NULL && view.config_epoch == ours.config_epoch &&
+                  view.master != ours.master;
+    }
+    return is_tie;
+}
+
+bool excuse_ours_suffice(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts), n_all = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++)
+        n_all += sim->nodes[i].host != NULL;
+    for (int i = 0; i < n; i++)
+        if (host_master(hosts[i], group)->quorum > n)
+            return false;
+    return n >= n_all / 2 + 1;
+}
+
 enum excuse excuse_find(const struct sim *sim, node_set set, int group)
 {
     if (are_estranged(sim, set, group))
@@ -155,5 +208,7 @@ enum excuse excuse_find(const struct sim *sim, node_set set, int group)
         return EXCUSE_NO_CANDIDATE;
     if (has_no_epoch(sim, set, group))
         return EXCUSE_NO_EPOCH;
+    if (has_stock_tie(sim, set, group))
+        return EXCUSE_STOCK_TIE;
     return EXCUSE_NONE;
 }

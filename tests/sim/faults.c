@@ -491,7 +491,7 @@ static void monitor_again(struct sim *sim, struct host *host, int group, node_se
                                     : sim->nodes[g->master].ip;
     char port[8], quorum[8], down[24], timeout[24];
 
-    if (!host_is_running(host))
+    if (!host_is_running(host) || host->kind != NULL)
         return;
     const struct master *master = host_master(host, group);
     if (master == NULL) {
@@ -527,6 +527,8 @@ static void forget(struct sim *sim, struct rng *rng, struct host *host, int grou
 {
     const char *name = sim->groups[group].name;
 
+    if (host->kind != NULL) /* the model has no REMOVE */
+        return;
     world_note(sim, "SENTINEL REMOVE %s on %s", name, host->machine->name);
     host_tell(host, "SENTINEL", "REMOVE", name, NULL);
     later(sim, rng_between(rng, 1, 12000), end_forget, host->machine->id, group);
@@ -539,8 +541,9 @@ static void fault_forget(struct sim *sim, struct rng *rng)
     forget(sim, rng, host, (int)rng_below(rng, (uint32_t)sim->n_groups));
 }
 
-/* Nothing strikes by itself: faults_moment() waits for the moments. */
-static void fault_moment(struct sim *sim, struct rng *rng)
+/* Nothing strikes by itself: faults_moment() waits for the moments, and stock sentinels
+ * are there from the beginning. */
+static void fault_none(struct sim *sim, struct rng *rng)
 {
     (void)sim;
     (void)rng;
@@ -649,12 +652,13 @@ static fault_begin *const fault_begins[FAULT_N] = {
     [FAULT_DNS] = fault_dns,
     [FAULT_MOVE] = fault_move,
     [FAULT_READONLY] = fault_readonly,
-    [FAULT_MOMENT] = fault_moment,
+    [FAULT_MOMENT] = fault_none,
     [FAULT_FORGET] = fault_forget,
     [FAULT_ECHO] = fault_echo,
     [FAULT_TOGETHER] = fault_together,
     [FAULT_ASYM] = fault_asym,
     [FAULT_FORGE] = forge_strike,
+    [FAULT_STOCK] = fault_none,
 };
 
 static int64_t fault_pause(struct sim *sim, enum fault_kind kind)

@@ -291,7 +291,9 @@ static void host_arm(struct host *host)
 
 void host_thaw(struct host *host)
 {
-    if (host_is_running(host))
+    if (host->kind != NULL)
+        host->kind->thaw(host);
+    else if (host_is_running(host))
         host_arm(host);
 }
 
@@ -386,6 +388,11 @@ void host_start(struct host *host)
     machine->off = false;
     machine->incarnation++;
     host->exiting = false;
+    if (host->kind != NULL) {
+        host->n_starts++;
+        host->kind->start(host);
+        return;
+    }
     host->requests_tail = &host->requests;
     host->conf = conf_new();
     host->core = core_new(((uint64_t)rng_next(&host->rng) << 32) ^ ++host->n_starts);
@@ -458,7 +465,10 @@ void host_crash(struct host *host)
     machine->up = false;
     machine->frozen = false;
     machine->incarnation++;
-    host_drop_all(host);
+    if (host->kind != NULL)
+        host->kind->stop(host);
+    else
+        host_drop_all(host);
     net_process_gone(sim, machine->id);
     while (machine->waiting != NULL) {
         struct entry *entry = machine->waiting;
@@ -496,6 +506,8 @@ struct host *host_new(struct sim *sim, const char *name, const char *id)
 
 void host_free(struct host *host)
 {
+    if (host->impl != NULL)
+        host->kind->stop(host);
     if (host->core != NULL)
         host_drop_all(host);
     buf_release(&host->disk);
@@ -510,4 +522,41 @@ const struct master *host_master(const struct host *host, int group)
     return host->core != NULL
                ? core_master_by_name(host->core, host->sim->groups[group].name)
                : NULL;
+}
+
+/* Where the replicas and peers of |master| are. */
+static void view_known(const struct host *host, const struct master *master,
+                       struct view *out)
+{
+    const struct sim *sim = host->sim;
+
+    out->servers = out->peers = 0;
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next) {
+        int node = names_node_of(sim, &n->addr);
+        out->servers |= node >= 0 ? NODE_BIT(node) : 0;
+    }
+    if (out->master >= 0)
+        out->servers |= NODE_BIT(out->master);
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next) {
+        int node = names_now_at(sim, v->peer->addr.ip, v->peer->addr.port);
+        out->peers |= node >= 0 ? NODE_BIT(node) : 0;
+    }
+}
+
+bool host_view(const struct host *host, int group, struct view *out)
+{
+    if (host->kind != NULL)
+        return host->impl != NULL && host->kind->view(host, group, out);
+    const struct master *master = host_master(host, group);
+    if (master == NULL)
+        return false;
+    out->master = names_node_of(host->sim, &master->current->addr);
+    out->config_epoch = master->config_epoch;
+    out->tilt = host->core->tilt;
+    out->failing_over = master->failover.state != FO_NONE;
+    out->down = master->current->s_down;
+    out->down_after_ms = master->down_after_ms;
+    out->failover_timeout_ms = master->failover_timeout_ms;
+    view_known(host, master, out);
+    return true;
 }

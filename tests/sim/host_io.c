@@ -118,6 +118,10 @@ void host_conn_up(struct host *host, struct conn *conn)
     struct channel *channel = conn->end[END_CLIENT];
     struct core_event event = {.type = CORE_EV_LINK_UP};
 
+    if (host->kind != NULL) {
+        host->kind->up(host, conn);
+        return;
+    }
     if (channel == NULL)
         return;
     channel->up = true;
@@ -293,6 +297,10 @@ void host_accept(struct host *host, struct conn *conn)
     const struct machine *from = &host->sim->nodes[conn->node[END_CLIENT]];
     char peer[64];
 
+    if (host->kind != NULL) {
+        host->kind->accept(host, conn);
+        return;
+    }
     snprintf(peer, sizeof(peer), "%s:%d", from->ip, 40000 + (int)conn->id.slot % 20000);
     server_set_time(host->server, host_now(host), host_wall(host));
     struct client *client = client_new(host, peer, false);
@@ -386,6 +394,10 @@ void host_tell(struct host *host, const char *first, ...)
          word = va_arg(ap, const char *))
         words[n++] = word;
     va_end(ap);
+    if (host->kind != NULL) {
+        host->kind->tell(host, words, n);
+        return;
+    }
     if (host->teller == NULL)
         host->teller = host_admin(host);
     resp_command_v(&bytes, words, n);
@@ -398,7 +410,9 @@ void host_tell(struct host *host, const char *first, ...)
 void host_conn_data(struct host *host, struct conn *conn, int end, const char *bytes,
                     size_t len)
 {
-    if (end == END_CLIENT)
+    if (host->kind != NULL)
+        host->kind->data(host, conn, end, bytes, len);
+    else if (end == END_CLIENT)
         channel_data(host, conn, bytes, len);
     else if (conn->end[END_SERVER] != NULL)
         host_feed(conn->end[END_SERVER], bytes, len);
@@ -408,6 +422,10 @@ void host_conn_down(struct host *host, struct conn *conn, int end, const char *r
 {
     if (conn->end[end] == NULL)
         return;
+    if (host->kind != NULL) {
+        host->kind->down(host, conn, end);
+        return;
+    }
     if (end == END_CLIENT)
         channel_down(conn->end[end], reason);
     else

@@ -40,6 +40,16 @@ static int n_sentinels_in(const struct sim *sim, node_set set)
     return n;
 }
 
+static int n_ours_in(const struct sim *sim, node_set set)
+{
+    int n = 0;
+
+    for (int i = 0; i < sim->n_nodes; i++)
+        n += sim->nodes[i].host != NULL && sim->nodes[i].host->kind == NULL &&
+             (set >> i & 1) != 0;
+    return n;
+}
+
 /* One that was known by numbers only, and has left that address: nobody can tell where
  * it is now, it is found again as somebody else. */
 static bool is_ghost(const struct sim *sim, const struct node *node)
@@ -62,6 +72,24 @@ static bool knows_enough(const struct sim *sim, node_set set, const struct maste
            (was_reset || n_replicas >= n_servers_of(sim, group) - 1);
 }
 
+static int n_nodes_in(node_set set)
+{
+    return __builtin_popcountll((uint64_t)set) +
+           __builtin_popcountll((uint64_t)(set >> 64));
+}
+
+/* Stock gets time to find everybody before the faults begin; later that is its affair.
+ */
+static bool is_known_to_stock(const struct sim *sim, const struct host *host,
+                              node_set set, int group, bool quiet)
+{
+    struct view view;
+
+    return !quiet || (host_view(host, group, &view) &&
+                      n_nodes_in(view.peers) >= n_sentinels_in(sim, set) - 1 &&
+                      n_nodes_in(view.servers) >= n_servers_of(sim, group));
+}
+
 /* Does each sentinel of |set| know everybody, as usable? */
 static bool everybody_is_known(const struct sim *sim, node_set set, bool quiet)
 {
@@ -71,6 +99,10 @@ static bool everybody_is_known(const struct sim *sim, node_set set, bool quiet)
             continue;
         for (int g = 0; g < sim->n_groups; g++) {
             const struct master *master = host_master(host, g);
+            if (host->kind != NULL && !is_known_to_stock(sim, host, set, g, quiet))
+                return false;
+            if (host->kind != NULL)
+                continue;
             if (master == NULL || !knows_enough(sim, set, master, g, quiet))
                 return false;
             for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
@@ -107,6 +139,13 @@ static void describe(struct sim *sim, node_set set)
                            redis_is_master(redis) ? "a master" : "a replica of",
                            redis->master_host, redis->machine->up,
                            redis->machine->frozen, (int)redis->repl);
+            struct view view;
+            if (host != NULL && host->kind != NULL && (set >> i & 1) != 0 &&
+                host_view(host, g, &view) && view.master >= 0)
+                world_note(sim, "  %s (stock): %s epoch %d, down %d, tilt %d, busy %d",
+                           sim->nodes[i].name, sim->nodes[view.master].name,
+                           (int)view.config_epoch, view.down, view.tilt,
+                           view.failing_over);
             if (m == NULL || (set >> i & 1) == 0)
                 continue;
             world_note(sim, "  %s: %s is %s epoch %d, down %d%d, %s%s",
@@ -163,6 +202,10 @@ static node_set draw_majority(struct sim *sim)
         set |= NODE_BIT(i);
         wanted--;
     }
+    /* What stock does without us is not ours to promise. */
+    for (int i = 0; i < sim->n_nodes && n_ours_in(sim, set) == 0; i++)
+        if (sim->nodes[i].host != NULL && sim->nodes[i].host->kind == NULL)
+            set |= NODE_BIT(i);
     return set;
 }
 
@@ -188,10 +231,10 @@ static int64_t settle_bound(const struct sim *sim)
 
     for (int i = 0; i < sim->n_nodes; i++) {
         for (int g = 0; g < sim->n_groups; g++) {
-            const struct master *m =
-                sim->nodes[i].host != NULL ? host_master(sim->nodes[i].host, g) : NULL;
-            if (m != NULL && m->failover_timeout_ms > longest)
-                longest = m->failover_timeout_ms;
+            struct view view;
+            if (sim->nodes[i].host != NULL && host_view(sim->nodes[i].host, g, &view) &&
+                view.failover_timeout_ms > longest)
+                longest = view.failover_timeout_ms;
         }
     }
     return 30000 + 3 * longest + 60000;
@@ -213,6 +256,21 @@ static bool is_excused(struct sim *sim, node_set set)
     return false;
 }
 
+/* Stock goes by the wall clock. Put back, it sends neither PING nor anything else until
+ * the time is again what it was: so long it gets before it is to agree or to vote. */
+static bool is_blind(const struct sim *sim, node_set set)
+{
+    struct view view;
+
+    for (int i = 0; world_has_fault(sim, FAULT_STOCK) && i < sim->n_nodes; i++)
+        for (int g = 0; g < sim->n_groups; g++)
+            if ((set >> i & 1) != 0 && sim->nodes[i].host != NULL &&
+                sim->nodes[i].host->kind != NULL &&
+                host_view(sim->nodes[i].host, g, &view) && view.blind)
+                return true;
+    return false;
+}
+
 static bool play_heal(struct sim *sim, node_set set)
 {
     int64_t bound = settle_bound(sim), since = sim->now;
@@ -223,7 +281,9 @@ static bool play_heal(struct sim *sim, node_set set)
     faults_heal(sim, set);
     world_note(sim, "healed");
     while ((why = disagreement(sim, set)) != NULL ||
-           !everybody_is_known(sim, set, false)) {
+           !everybody_is_known(sim, set, false) || is_blind(sim, set)) {
+        if (is_blind(sim, set))
+            since = sim->now;
         if (sim->now - since > bound) {
             describe(sim, set);
             if (is_excused(sim, set))
@@ -287,9 +347,10 @@ static void kill_master(struct sim *sim, node_set *set, int group, struct death 
     for (int i = 0; i < sim->n_nodes; i++) {
         const struct redis *redis = sim->nodes[i].redis;
         const struct host *host = sim->nodes[i].host;
-        if (host != NULL && (*set >> i & 1) != 0 &&
-            host_master(host, group)->down_after_ms > death->down_after_ms)
-            death->down_after_ms = host_master(host, group)->down_after_ms;
+        struct view view;
+        if (host != NULL && (*set >> i & 1) != 0 && host_view(host, group, &view) &&
+            view.down_after_ms > death->down_after_ms)
+            death->down_after_ms = view.down_after_ms;
         if (redis == NULL || redis->group != group || i == master)
             continue;
         /* One that only some know is led back by those, much later. */
@@ -324,6 +385,16 @@ static void note_promotion(struct sim *sim, int group, const struct death *death
     }
 }
 
+/* Where stock leads, or is needed, its pauses count, too. */
+static int64_t death_bound(const struct sim *sim, node_set set, int group,
+                           const struct death *death)
+{
+    bool stock_led = sim->judge->stock_tried_at[group] >= death->at;
+
+    return stock_led || !excuse_ours_suffice(sim, set, group) ? settle_bound(sim)
+                                                              : L1_MS;
+}
+
 static bool play_deaths(struct sim *sim, node_set set)
 {
     struct death deaths[SIM_GROUPS_MAX] = {0};
@@ -352,8 +423,11 @@ static bool play_deaths(struct sim *sim, node_set set)
                 continue;
             }
             n_open++;
-            if (sim->now - death->at > death->down_after_ms + L1_MS) {
+            if (sim->now - death->at >
+                death->down_after_ms + death_bound(sim, set, g, death)) {
                 describe(sim, set);
+                if (is_excused(sim, set))
+                    return true;
                 world_fail(sim, "L1: %s has no new master after %" PRId64 " ms: %s",
                            sim->groups[g].name, sim->now - death->at,
                            why != NULL ? why : "they name the dead one");

@@ -55,7 +55,8 @@ struct sim;
     X(FAULT_ECHO, "echo")         /* hellos are read twice, the second time late */    \
     X(FAULT_TOGETHER, "together") /* all masters die at once */                        \
     X(FAULT_ASYM, "asym")         /* two parts, packets pass one way only */           \
-    X(FAULT_FORGE, "forge")       /* forged hellos and vote requests */
+    X(FAULT_FORGE, "forge")       /* forged hellos and vote requests */                \
+    X(FAULT_STOCK, "stock")       /* some of the sentinels are stock's (stock.h) */
 
 enum fault_kind {
 #define FAULT_X(name, text) name,
@@ -74,7 +75,8 @@ const char *fault_name(enum fault_kind kind);
     X(EXCUSE_NO_CANDIDATE, "no replica has priority and data that is fresh enough")    \
     X(EXCUSE_NO_REPLICA, "RESET at a master made a replica by hand: none is known")    \
     X(EXCUSE_ESTRANGED, "they forgot each other and share no server")                  \
-    X(EXCUSE_NO_EPOCH, "REMOVE and MONITOR at different masters, no epoch left")
+    X(EXCUSE_NO_EPOCH, "REMOVE and MONITOR at different masters, no epoch left")       \
+    X(EXCUSE_STOCK_TIE, "stock stays at another master of the same config epoch")
 
 enum excuse {
 #define EXCUSE_X(name, text) name,

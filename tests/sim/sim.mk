@@ -7,7 +7,16 @@ $(BUILD)/sim: $(BUILD)/tests/sim/main.o $(BUILD)/sim.a $(BUILD)/tests/lib/reply.
 	@echo "  LD    $@"
 	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
 
-sim: $(BUILD)/sim ## simulated clusters under faults: SEEDS=1-2000 JOBS=n FLAGS=...
+$(BUILD)/exchange: $(BUILD)/tests/sim/exchange.o $(BUILD)/sim.a \
+                   $(BUILD)/tests/lib/reply.o $(ARCHIVES)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
+
+exchange: $(BUILD)/exchange ## is the model of a stock sentinel like the real one?
+	$(Q)$(BUILD)/exchange tests/sim/stock.exchange
+.PHONY: exchange
+
+sim: $(BUILD)/sim exchange ## simulated clusters under faults: SEEDS=1-2000 JOBS=n FLAGS=...
 	$(Q)$(BUILD)/sim --seeds $(SEEDS) --jobs $(JOBS) --statistics $(FLAGS)
 
 sim-mutants: ## deliberate defects, one by one: the simulator must notice each

@@ -296,7 +296,35 @@ struct disk_facts {
     uint64_t config_epoch[SIM_GROUPS_MAX], leader_epoch[SIM_GROUPS_MAX];
 };
 
+/* What a sentinel thinks of a group, whoever made it. */
+struct view {
+    int master; /* node; -1 unknown */
+    uint64_t config_epoch;
+    bool tilt, failing_over, down;
+    bool blind; /* it will not ask the master before its clock is where it was */
+    int64_t down_after_ms, failover_timeout_ms;
+    node_set servers, peers; /* that it knows, at their present addresses */
+};
+
+/* A sentinel that is not the real core: a model. It keeps what it is in host->impl. */
+struct host_kind {
+    void (*start)(struct host *host); /* from host->disk */
+    void (*stop)(struct host *host);  /* all but host->disk is lost */
+    void (*thaw)(struct host *host);
+    void (*accept)(struct host *host, struct conn *conn);
+    void (*up)(struct host *host, struct conn *conn);
+    void (*data)(struct host *host, struct conn *conn, int end, const char *bytes,
+                 size_t len);
+    void (*down)(struct host *host, struct conn *conn, int end);
+    void (*tell)(struct host *host, const char *const *words, size_t n);
+    bool (*view)(const struct host *host, int group, struct view *out);
+};
+
+extern const struct host_kind stock_kind; /* stock_serve.c */
+
 struct host {
+    const struct host_kind *kind; /* NULL: the real core */
+    void *impl;                   /* of |kind|, while it runs */
     struct sim *sim;
     struct machine *machine;
     char id[RUN_ID_CAP]; /* its run id, once known */
@@ -358,7 +386,10 @@ int64_t host_wall(const struct host *host);
 void host_step(struct host *host, struct core_event *event);
 /* The clock jumps (wall) by |by_ms|. */
 void host_step_clock(struct host *host, int64_t by_ms);
+/* NULL as well if the sentinel is a model. */
 const struct master *host_master(const struct host *host, int group);
+/* False: it does not run, or does not monitor |group|. */
+bool host_view(const struct host *host, int group, struct view *out);
 
 /* host_io.c: connections and sessions */
 void host_link_open(struct host *host, const struct core_action *action);
@@ -404,6 +435,11 @@ void check_opinion(struct host *host, int peer, int about,
 void check_adopted(struct host *host, const char *text);
 void check_vote_answer(struct host *host, int group, const struct core_action *action);
 void check_started(struct host *host);
+/* A stock sentinel tells a replica to be master. */
+void check_stock_promotes(struct host *host, int group, const char *ip, int port);
+/* A stock sentinel dies; its last vote, which need not be on its disk, was for
+ * |leader_epoch|. It may vote again in an epoch it has forgotten: S1 is not judged. */
+void check_stock_forgets(struct host *host, int group, uint64_t leader_epoch);
 /* Everything that is judged by looking at the states. */
 void check_state(struct sim *sim);
 void check_allow(struct sim *sim, int group, int node);
@@ -417,6 +453,8 @@ bool check_was_told(const struct sim *sim, int group, int node, int64_t since);
 /* excuse.c: why the sentinels of |set| need not agree about |group|, as things stand.
  */
 enum excuse excuse_find(const struct sim *sim, node_set set, int group);
+/* Have ours in |set| the quorum and the majority without stock's? */
+bool excuse_ours_suffice(const struct sim *sim, node_set set, int group);
 
 /* ------------------------------------------------------- faults (faults.c) ------- */
 
