@@ -328,12 +328,19 @@ static void hello_adopt_config(struct core *core, struct master *master,
     addr_release(&addr);
 }
 
+static bool node_reports_master(const struct node *node, const char *host, int64_t port)
+{
+    return node->role == ROLE_REPLICA && node->reported_host != NULL &&
+           strcasecmp(node->reported_host, host) == 0 && node->reported_port == port;
+}
+
 /*
  * Two configurations of one epoch that name different masters can come of failovers by
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
  * halves would disagree for ever (behaviour.md 14, number 23). If both servers really
  * are masters the greater address wins; if ours has become a replica, of theirs or of
- * whomever, or is down, theirs does.
+ * whomever, or is down, theirs does. Two replicas of each other are like two masters:
+ * who ran after each hello would do so for ever, and hold none of them down.
  */
 static bool hello_wins_tie(const struct core *core, const struct master *master,
                            const struct hello *hello)
@@ -344,16 +351,16 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
         failover_in_progress(master) || core->tilt ||
         addr_is(&ours->addr, hello->host, hello->master_port))
         return false;
-    if (ours->role == ROLE_REPLICA && ours->reported_host != NULL &&
-        strcasecmp(ours->reported_host, hello->host) == 0 &&
-        ours->reported_port == hello->master_port)
-        return true;
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
         if (addr_is(&n->addr, hello->host, hello->master_port))
             theirs = n;
-    if (theirs == NULL || theirs->role != ROLE_MASTER || theirs->s_down)
+    bool is_ring =
+        theirs != NULL && node_reports_master(theirs, ours->addr.ip, ours->addr.port);
+    if (!is_ring && node_reports_master(ours, hello->host, hello->master_port))
+        return true;
+    if (theirs == NULL || theirs->s_down || (theirs->role != ROLE_MASTER && !is_ring))
         return false;
-    if (ours->role == ROLE_REPLICA || ours->s_down)
+    if (!is_ring && (ours->role == ROLE_REPLICA || ours->s_down))
         return true;
     int order = strcmp(theirs->addr.ip, ours->addr.ip);
     return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
@@ -420,9 +427,7 @@ static bool hello_is_contradicted(struct core *core, struct master *master,
             continue;
         if (addr_is(&n->addr, claim->host, claim->port))
             claimed = n;
-        if (n->role == ROLE_REPLICA && n->reported_host != NULL &&
-            n->reported_port == claim->port &&
-            strcasecmp(n->reported_host, claim->host) == 0)
+        if (node_reports_master(n, claim->host, claim->port))
             return false;
     }
     if (claimed != NULL && claimed->role == ROLE_MASTER)
