@@ -208,6 +208,7 @@ static void runtime_on_again(uv_idle_t *idle)
     struct runtime *rt = idle->data;
     uv_idle_stop(idle);
     listeners_turn(rt);
+    streams_shake_hands(&rt->streams);
     runtime_tick(rt);
     /* Flushed one by one, so that the memory of one reply serves the next. */
     while (server_serve_next(rt->server))
@@ -272,7 +273,8 @@ static void runtime_end_turn(uv_prepare_t *prepare)
 
     streams_flush(&rt->streams);
     runtime_stay_awake(rt, server_turn_spent(rt->server));
-    if (server_end_turn(rt->server))
+    bool is_more = server_end_turn(rt->server);
+    if (streams_end_turn(&rt->streams) || is_more)
         runtime_again(rt);
     persist_end_turn(rt);
     for (int i = 0; i < rt->listeners.n; i++)
@@ -387,7 +389,7 @@ static void runtime_init_handles(struct runtime *rt)
     rt->turn_end.data = rt;
     rt->again.data = rt;
     rt->armed_at = CORE_NEVER;
-    streams_init(&rt->streams, &rt->loop);
+    streams_init(&rt->streams, &rt->loop, &rt->lag);
     dns_open(&rt->dns, &rt->loop, NULL, runtime_on_resolved, rt);
     signals_open(rt);
 }

@@ -53,9 +53,10 @@ static void stream_request_end(struct stream *stream)
 
 /* ------------------------------------------------------------------- life ------- */
 
-void streams_init(struct streams *streams, uv_loop_t *loop)
+void streams_init(struct streams *streams, uv_loop_t *loop, struct lag *lag)
 {
     streams->loop = loop;
+    streams->lag = lag;
     uv_timer_init(loop, &streams->handshake_timer);
     streams->handshake_timer.data = streams;
 }
@@ -78,6 +79,7 @@ static void stream_free(struct stream *stream)
 {
     tls_free(stream->tls);
     buf_release(&stream->wire);
+    buf_release(&stream->held);
     stream_request_end(stream);
     buf_release(&stream->in_flight);
     mem_free(stream);
@@ -153,9 +155,23 @@ static void stream_last_words(struct stream *stream)
     (void)ignored;
 }
 
+/* Our own connections come first: failure detection depends on them. */
+static struct stream **stream_line(struct stream *stream)
+{
+    return &stream->streams->lines[stream->until_ms != 0];
+}
+
+static void stream_leave_line(struct stream *stream)
+{
+    if (stream->in_line)
+        DL_DELETE2(*stream_line(stream), stream, line_prev, line_next);
+    stream->in_line = false;
+}
+
 /* The handshake is over, one way or the other. */
 static void stream_stop_waiting(struct stream *stream)
 {
+    stream_leave_line(stream);
     if (stream->until_ms == 0)
         return;
     DL_DELETE(stream->streams->handshakes, stream);
@@ -260,7 +276,10 @@ void stream_secure(struct stream *stream, struct tls *tls)
 static bool stream_handshake(struct stream *stream)
 {
     struct error err;
+    uint64_t began_ns = uv_hrtime();
     int rc = tls_handshake(stream->tls, &err);
+
+    stream->streams->handshakes_ns += uv_hrtime() - began_ns;
 
     if (rc != 0 && rc != ERR_MORE) {
         stream_fail_tls(stream, err.text);
@@ -273,6 +292,29 @@ static bool stream_handshake(struct stream *stream)
     if (stream->events->on_up != NULL)
         stream->events->on_up(stream);
     return !stream->closing && !stream->failed;
+}
+
+/* Is there no room left in this turn for a handshake, or somebody before? */
+static bool streams_are_busy(const struct streams *streams)
+{
+    return streams->lines[0] != NULL || streams->lines[1] != NULL ||
+           streams->handshakes_ns >= STREAM_HANDSHAKES_NS;
+}
+
+/* Nothing more is read, so that what waits does not grow. */
+static void stream_enter_line(struct stream *stream, const char *bytes, size_t len)
+{
+    DL_APPEND2(*stream_line(stream), stream, line_prev, line_next);
+    stream->in_line = true;
+    stream->reading = false;
+    uv_read_stop(&stream->uv.stream);
+    buf_append(&stream->held, bytes, len);
+}
+
+bool streams_end_turn(struct streams *streams)
+{
+    streams->handshakes_ns = 0;
+    return streams->lines[0] != NULL || streams->lines[1] != NULL;
 }
 
 /* ------------------------------------------------------------------ opening ----- */
@@ -386,9 +428,12 @@ struct stream *stream_accept(struct streams *streams, uv_stream_t *listener,
 static void stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct stream *stream = handle->data;
+    bool is_up = stream->tls == NULL || tls_is_up(stream->tls);
     (void)suggested;
-    /* One buffer serves all: what is read is consumed before the next read. */
-    *buf = uv_buf_init(stream->streams->read_buf, STREAM_READ_CAP);
+    /* One buffer serves all: what is read is consumed before the next read, or is
+     * little enough to be kept. */
+    *buf = uv_buf_init(stream->streams->read_buf,
+                       is_up ? STREAM_READ_CAP : STREAM_WIRE_MAX);
 }
 
 /* The other side may have closed only its half, and still read. */
@@ -436,8 +481,27 @@ static void stream_input(struct stream *stream, const char *bytes, size_t len)
 {
     if (stream->tls == NULL)
         stream->events->on_bytes(stream, bytes, len);
+    else if (!tls_is_up(stream->tls) && streams_are_busy(stream->streams))
+        stream_enter_line(stream, bytes, len);
     else
         stream_decrypt(stream, bytes, len);
+}
+
+void streams_shake_hands(struct streams *streams)
+{
+    while (streams->handshakes_ns < STREAM_HANDSHAKES_NS) {
+        struct stream *stream = streams->lines[streams->lines[0] == NULL];
+        if (stream == NULL)
+            return;
+        lag_begin(streams->lag);
+        stream_leave_line(stream);
+        struct buf held = stream->held;
+        stream->held = (struct buf){0};
+        stream_read(stream, true);
+        if (!stream->failed)
+            stream_decrypt(stream, held.data, held.len);
+        buf_release(&held);
+    }
 }
 
 static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
@@ -445,6 +509,7 @@ static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
     struct stream *stream = handle->data;
     if (stream->closing || n == 0)
         return;
+    lag_begin(stream->streams->lag);
     if (n > 0)
         stream_input(stream, buf->base, (size_t)n);
     else if (n == UV_EOF)
@@ -455,7 +520,7 @@ static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 
 void stream_read(struct stream *stream, bool on)
 {
-    if (on == stream->reading || !stream->up || stream->closing)
+    if (on == stream->reading || !stream->up || stream->closing || stream->in_line)
         return;
     if (!on && !stream->failed && !stream_is_up(stream))
         return; /* a handshake needs to read, whatever the owner waits for */

@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "sentinel/runtime/lag.h"
 #include "sentinel/runtime/tls.h"
 
 #include <stdbool.h>
@@ -25,6 +26,9 @@
 #define STREAM_PLAIN_CAP (STREAM_READ_CAP + 32768)
 /* An incoming connection that is not through its TLS handshake by then goes. */
 #define STREAM_HANDSHAKE_MS 10000
+/* What TLS handshakes may take of one turn of the loop, the last one in full: each
+ * costs about a signature. Who has to wait stands in line for the turns that follow. */
+#define STREAM_HANDSHAKES_NS UINT64_C(4000000)
 
 struct stream;
 
@@ -49,6 +53,9 @@ struct streams {
     size_t n;                  /* not yet closed */
     struct stream *handshakes; /* incoming, oldest first */
     uv_timer_t handshake_timer;
+    struct stream *lines[2]; /* whose handshake waits for a turn: our own, others' */
+    uint64_t handshakes_ns;  /* taken of this turn */
+    struct lag *lag;         /* told when something happens */
     char read_buf[STREAM_READ_CAP];
     char plain_buf[STREAM_PLAIN_CAP];
 };
@@ -78,9 +85,12 @@ struct stream {
     size_t n_plain;    /* bytes of |out| that are in |wire| and |in_flight| */
     uint64_t until_ms; /* of the loop's clock: end of the handshake; 0: no such */
     struct stream *prev, *next; /* of |handshakes| */
+    bool in_line;               /* nothing more is read until it is served */
+    struct buf held;            /* read before, for the handshake */
+    struct stream *line_prev, *line_next;
 };
 
-void streams_init(struct streams *streams, uv_loop_t *loop);
+void streams_init(struct streams *streams, uv_loop_t *loop, struct lag *lag);
 /* Once all streams are closed. */
 void streams_close(struct streams *streams);
 
@@ -132,5 +142,10 @@ void stream_close(struct stream *stream);
 
 /* Flushes all streams touched in this turn. */
 void streams_flush(struct streams *streams);
+
+/* At the end of each turn of the loop. True if handshakes wait for which this turn had
+ * no room: call streams_shake_hands() in the next, and do not wait. */
+bool streams_end_turn(struct streams *streams);
+void streams_shake_hands(struct streams *streams);
 
 #endif

@@ -1,6 +1,7 @@
 """TLS: clients, servers and peers, good certificates and bad ones."""
 
 import re
+import select
 import signal
 import socket
 import ssl
@@ -156,6 +157,71 @@ def test_tls_slow_handshakes(t):
         return re.search(r"# Error accepting \d+ more client connections\n",
                          sentinel.log())
     until(others_are_counted, 5, "the others are counted")
+
+
+class Handshake:
+    """A client's, whose bytes leave when the test says so."""
+
+    def __init__(self, port, context):
+        self.sock = socket.create_connection(("127.0.0.1", port))
+        self.sock.settimeout(20 * Settings.slow)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing)
+        self.is_done = self.go_on()
+        self.hello = self.outgoing.read()
+
+    def go_on(self):
+        try:
+            self.tls.do_handshake()
+            return True
+        except ssl.SSLWantReadError:
+            return False
+
+    def is_answered(self):
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def finish(self):
+        while not self.is_done:
+            self.incoming.write(self.sock.recv(65536))
+            self.is_done = self.go_on()
+        self.sock.sendall(self.outgoing.read())
+
+    def ping(self):
+        self.tls.write(b"PING\r\n")
+        self.sock.sendall(self.outgoing.read())
+        while True:
+            self.incoming.write(self.sock.recv(65536))
+            try:
+                return self.tls.read(100)
+            except ssl.SSLWantReadError:
+                continue
+
+
+def test_tls_handshakes_share_turns(t):
+    """Hundreds at once do not keep a client waiting that asks behind them."""
+    own = Authority(t.dir).issue("own")
+    port = t.ports.take()
+    sentinel = t.sentinel("ours", [f"tls-port {port}", *own.lines()]).start()
+    sentinel.wait_answers()
+    overtaken = 0
+    with sentinel.client() as client:
+        for _ in range(5):  # the answers may be noticed late on a busy machine
+            hands = [Handshake(port, own.context()) for _ in range(300)]
+            for hand in hands:
+                hand.sock.sendall(hand.hello)
+            assert client("PING") == "PONG"
+            overtaken += sum(not hand.is_answered() for hand in hands)
+            for hand in hands[::10]:
+                hand.finish()
+                assert hand.ping() == b"+PONG\r\n"
+            for hand in hands:
+                assert hand.is_done or hand.sock.recv(100), "answered, too"
+                hand.sock.close()
+            if overtaken:
+                break
+    assert overtaken
 
 
 def test_tls_maxclients(t):
