@@ -404,8 +404,9 @@ static int main_run(struct program *program)
 
     main_banner(program);
     main_set_title(program);
-    int maxclients =
-        daemon_raise_limit(options->maxclients, runtime_count_links(program->core));
+    int maxclients = daemon_raise_limit(options->maxclients,
+                                        runtime_count_links(program->core, false),
+                                        runtime_count_links(program->core, true));
     if (maxclients <= 0)
         return 1;
     daemon_random_id(run_id);

@@ -47,9 +47,9 @@ static rlim_t daemon_try_limit(struct rlimit limit, rlim_t want)
     return had;
 }
 
-int daemon_raise_limit(int maxclients, int n_links)
+int daemon_raise_limit(int maxclients, int n_known, int n_expected)
 {
-    rlim_t own = (rlim_t)(DAEMON_FDS_RESERVED + n_links);
+    rlim_t own = (rlim_t)(DAEMON_FDS_RESERVED + n_expected);
     rlim_t want = (rlim_t)maxclients + own;
     struct rlimit limit;
 
@@ -71,6 +71,8 @@ int daemon_raise_limit(int maxclients, int n_links)
                  (unsigned long long)want, (unsigned long long)limit.rlim_cur);
         return maxclients;
     }
+    if (got <= own) /* more of us might come than fit, but those we know may do */
+        own = (rlim_t)(DAEMON_FDS_RESERVED + n_known);
     if (got <= own) {
         log_line(LOG_LVL_WARNING,
                  "Only %llu files may be open, which is not enough to work: raise "

@@ -16,11 +16,11 @@
 void daemon_open_stdio(void);
 
 /*
- * Raises the descriptor limit so that |maxclients| clients and |n_links| connections of
- * our own fit, and logs what came of it. Returns how many clients do fit; 0 if the
- * process cannot work.
+ * Raises the descriptor limit so that |maxclients| clients and |n_expected| connections
+ * of our own fit, and logs what came of it. Returns how many clients do fit; 0 if not
+ * even the |n_known| connections that are sure do.
  */
-int daemon_raise_limit(int maxclients, int n_links);
+int daemon_raise_limit(int maxclients, int n_known, int n_expected);
 
 /* The same later on, for links nobody expected at start: as far as the system lets us,
  * and without a word. */

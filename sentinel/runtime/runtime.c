@@ -415,13 +415,13 @@ static bool runtime_set_source(struct runtime *rt)
     return true;
 }
 
-int runtime_count_links(const struct core *core)
+int runtime_count_links(const struct core *core, bool is_guess)
 {
-    size_t n = RUNTIME_LINKS_SPARE + (size_t)HASH_COUNT(core->peers);
+    size_t n = (is_guess ? RUNTIME_LINKS_SPARE : 0) + (size_t)HASH_COUNT(core->peers);
 
     for (const struct master *m = core->masters; m != NULL; m = m->hh.next) {
         size_t n_replicas = HASH_COUNT(m->replicas);
-        if (n_replicas < RUNTIME_REPLICAS_MIN)
+        if (is_guess && n_replicas < RUNTIME_REPLICAS_MIN)
             n_replicas = RUNTIME_REPLICAS_MIN;
         n += 2 * (1 + n_replicas);
     }
@@ -437,7 +437,7 @@ struct runtime *runtime_new(const struct runtime_setup *setup)
     rt->state_path = setup->state_path;
     rt->supervised = setup->supervised;
     rt->maxclients = setup->maxclients;
-    rt->n_links_expected = (size_t)runtime_count_links(setup->core);
+    rt->n_links_expected = (size_t)runtime_count_links(setup->core, true);
     rt->actions = core_actions_new();
     runtime_init_handles(rt);
     rt->server = runtime_new_server(rt, setup);

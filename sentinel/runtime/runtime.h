@@ -86,8 +86,9 @@ struct runtime_setup {
     int maxclients; /* what the descriptor limit allows */
 };
 
-/* How many connections of our own to expect. */
-int runtime_count_links(const struct core *core);
+/* How many connections of our own the configuration asks for; |is_guess|: with those
+ * that will be discovered, as far as one can know. */
+int runtime_count_links(const struct core *core, bool is_guess);
 /* NULL, after a log line, if it cannot listen as configured. */
 struct runtime *runtime_new(const struct runtime_setup *setup);
 /* core_start() and the loop, until somebody asks for the end. False, after a log line,

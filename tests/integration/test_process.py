@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -259,3 +260,26 @@ def test_log_file(t):
     sentinel.sentinel("SET", "m", "quorum", "2")
     until(lambda: "+set master m 127.0.0.1 1 quorum 2" in path.read_text(), 5,
           "the new file has the new line")
+
+
+def test_few_descriptors(t):
+    """It starts if what its file names fits into the descriptors it may have, whatever
+    may be discovered later; else it says so and ends. Clients get what is left."""
+    def limited(name, n_masters, limit):
+        sentinel = t.sentinel("ours", [
+            f"sentinel monitor m{n} 127.0.0.1 {t.ports.take()} 1"
+            for n in range(n_masters)], name=name)
+        before = sentinel.before_exec
+
+        def before_exec():
+            before()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        sentinel.before_exec = before_exec
+        return sentinel.start()
+
+    few = limited("few", 10, 64).wait_answers()
+    assert "maxclients is reduced to 12" in few.log(), few.log()
+    assert few.stop() == 0
+    many = limited("many", 20, 64)
+    assert many.wait_exit() == 1
+    assert "not enough to work: raise 'ulimit -n'" in many.log(), many.log()
