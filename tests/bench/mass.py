@@ -14,7 +14,7 @@ from lib import EVENT, Event, Fleet, Test, allied, save, setup, show, start_alli
 
 GIVEN_UP = ("-failover-abort-no-good-slave", "-failover-abort-slave-timeout",
             "-failover-abort-master-is-down")
-SETTLE_S = 12  # every INFO and hello once
+SETTLE_S = 6  # hellos, and what the start left to do
 
 
 class Switches:

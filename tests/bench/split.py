@@ -23,7 +23,7 @@ import time
 from lib import Fleet, Test, allied, save, setup, show, start_allied
 
 TURN_MS = 20  # what ours waits for each sentinel before it (core/failover.c)
-DOWN_AFTER = 1000
+DOWN_AFTER = 500
 FROZEN_S = 0.25  # two of stock's looks
 TRIES = 4  # for each round that is to count
 
