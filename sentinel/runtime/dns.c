@@ -51,6 +51,7 @@ struct dns_pool {
     dns_lookup_fn *lookup;
     uv_async_t *arrived; /* not to be touched once is_closed */
     struct dns_job *todo, *done;
+    int n_todo;
     struct dns_thread threads[DNS_THREADS_MAX];
     int n_threads, n_idle;
     int n_users; /* threads, and the loop */
@@ -117,6 +118,7 @@ static void dns_thread_work(struct dns_thread *thread)
     struct dns_job *job = pool->todo;
 
     DL_DELETE(pool->todo, job);
+    pool->n_todo--;
     thread->is_busy = true;
     uv_mutex_unlock(&pool->lock);
     job->n_ips = pool->lookup(job->host, job->ips);
@@ -166,18 +168,18 @@ static void dns_thread_add(struct dns_pool *pool)
 static bool dns_pool_add(struct dns_pool *pool, const char *host)
 {
     size_t len = strlen(host);
-    struct dns_job *job = mem_zalloc(sizeof *job + len + 1), *waiting;
-    int n_waiting;
+    struct dns_job *job = mem_zalloc(sizeof *job + len + 1);
 
     memcpy(job->host, host, len + 1);
     uv_mutex_lock(&pool->lock);
     DL_APPEND(pool->todo, job);
-    DL_COUNT(pool->todo, waiting, n_waiting);
-    if (n_waiting > pool->n_idle && pool->n_threads < DNS_THREADS_MAX)
+    pool->n_todo++;
+    if (pool->n_todo > pool->n_idle && pool->n_threads < DNS_THREADS_MAX)
         dns_thread_add(pool);
     bool is_served = pool->n_threads > 0;
     if (!is_served) {
         DL_DELETE(pool->todo, job);
+        pool->n_todo--;
         mem_free(job);
     }
     uv_cond_signal(&pool->wake);
@@ -201,30 +203,6 @@ static void dns_answer(struct dns *dns, struct dns_name *name)
         DL_DELETE(dns->asking, name);
     }
     dns->answer(dns->ctx, name->host, name->is_good ? name->ip : NULL);
-}
-
-static void dns_on_deadline(uv_timer_t *timer)
-{
-    struct dns *dns = timer->data;
-
-    while (dns->asking != NULL && dns->asking->deadline_at <= dns_now(dns)) {
-        dns->asking->is_good = false;
-        dns_answer(dns, dns->asking);
-    }
-    dns_arm(dns);
-}
-
-static void dns_arm(struct dns *dns)
-{
-    int64_t wait_ms;
-
-    if (dns->asking == NULL) {
-        uv_timer_stop(&dns->deadline);
-        return;
-    }
-    wait_ms = dns->asking->deadline_at - dns_now(dns);
-    uv_timer_start(&dns->deadline, dns_on_deadline, wait_ms > 0 ? (uint64_t)wait_ms : 0,
-                   0);
 }
 
 /* The one of its addresses that |name| has had, or else the best. */
@@ -251,9 +229,9 @@ static void dns_on_job(struct dns *dns, const struct dns_job *job)
         dns_answer(dns, name);
 }
 
-static void dns_on_arrived(uv_async_t *async)
+/* What the threads have brought back. */
+static void dns_collect(struct dns *dns)
 {
-    struct dns *dns = async->data;
     struct dns_job *done, *job, *next;
 
     uv_mutex_lock(&dns->pool->lock);
@@ -266,6 +244,38 @@ static void dns_on_arrived(uv_async_t *async)
         dns_on_job(dns, job);
         mem_free(job);
     }
+}
+
+static void dns_on_deadline(uv_timer_t *timer)
+{
+    struct dns *dns = timer->data;
+
+    dns_collect(dns); /* the loop may have been late, not the answer */
+    while (dns->asking != NULL && dns->asking->deadline_at <= dns_now(dns)) {
+        dns->asking->is_good = false;
+        dns_answer(dns, dns->asking);
+    }
+    dns_arm(dns);
+}
+
+static void dns_arm(struct dns *dns)
+{
+    int64_t wait_ms;
+
+    if (dns->asking == NULL) {
+        uv_timer_stop(&dns->deadline);
+        return;
+    }
+    wait_ms = dns->asking->deadline_at - dns_now(dns);
+    uv_timer_start(&dns->deadline, dns_on_deadline, wait_ms > 0 ? (uint64_t)wait_ms : 0,
+                   0);
+}
+
+static void dns_on_arrived(uv_async_t *async)
+{
+    struct dns *dns = async->data;
+
+    dns_collect(dns);
     dns_arm(dns);
 }
 
