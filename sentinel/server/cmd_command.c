@@ -7,6 +7,7 @@
 #include "common/glob.h"
 #include "sentinel/server/internal.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define TIPS_SHARDS "request_policy:all_shards"
@@ -253,78 +254,176 @@ void cmd_command_list(struct session *session, const struct resp_arg *argv, size
 
 /* ------------------------------------------------------------------------ DOCS ---- */
 
-/* One word of a usage, as docs.c explains it. */
+/* One argument of a usage, as docs.c explains it; parts that are not there are empty.
+ */
 struct cmd_command_argument {
-    const char *token;
-    size_t token_len;
-    const char *name;
-    size_t name_len;
-    const char *type;
-    size_t type_len;
-    bool is_optional, is_multiple;
+    struct resp_arg token, name, type, since, deprecated, inner;
+    bool is_optional, is_multiple, repeats_token;
 };
 
-/* Reads the word at |usage| and returns what is behind it; NULL at the end. */
-static const char *cmd_command_next_argument(const char *usage,
-                                             struct cmd_command_argument *arg)
+/* Cuts |text| off at |mark| and returns what was behind it. */
+static struct resp_arg cmd_command_cut(struct resp_arg *text, char mark)
 {
-    if (usage == NULL)
-        return NULL;
-    usage += strspn(usage, " ");
-    if (*usage == '\0')
-        return NULL;
+    const char *at = memchr(text->str, mark, text->len);
+    struct resp_arg rest = {.str = "", .len = 0};
 
-    size_t len = strcspn(usage, " ");
-    const char *end = usage + len;
-    *arg =
-        (struct cmd_command_argument){.name = usage, .type = "string", .type_len = 6};
-    while (len > 0 && (usage[len - 1] == '?' || usage[len - 1] == '*')) {
-        len--;
-        arg->is_optional |= usage[len] == '?';
-        arg->is_multiple |= usage[len] == '*';
-    }
-    const char *equals = memchr(usage, '=', len);
-    if (equals != NULL) {
-        arg->token = usage;
-        arg->token_len = (size_t)(equals - usage);
-        arg->name = equals + 1;
-    }
-    arg->name_len = len - (size_t)(arg->name - usage);
-    const char *colon = memchr(arg->name, ':', arg->name_len);
-    if (colon != NULL) {
-        arg->type = colon + 1;
-        arg->type_len = arg->name_len - (size_t)(colon + 1 - arg->name);
-        arg->name_len = (size_t)(colon - arg->name);
-    }
-    return end;
+    if (at == NULL)
+        return rest;
+    rest.len = (size_t)(text->str + text->len - at) - 1;
+    rest.str = at + 1;
+    text->len = (size_t)(at - text->str);
+    return rest;
 }
 
-static void cmd_command_write_argument(struct buf *out, int proto,
-                                       const struct cmd_command_argument *arg)
+/* How long the list in brackets is that |text| begins with. */
+static size_t cmd_command_bracket_len(const struct resp_arg *text)
 {
-    bool has_flags = arg->is_optional || arg->is_multiple;
+    size_t len = 0;
+    int depth = 0;
 
-    resp_map(out, proto,
-             (size_t)3 + (arg->token != NULL ? 1 : 0) + (has_flags ? 1 : 0));
-    resp_bulk_str(out, "name");
-    resp_bulk(out, arg->name, arg->name_len);
-    resp_bulk_str(out, "type");
-    resp_bulk(out, arg->type, arg->type_len);
-    resp_bulk_str(out, "display_text");
-    resp_bulk(out, arg->name, arg->name_len);
-    if (arg->token != NULL) {
-        resp_bulk_str(out, "token");
-        resp_bulk(out, arg->token, arg->token_len);
+    do {
+        depth += text->str[len] == '(' ? 1 : text->str[len] == ')' ? -1 : 0;
+        len++;
+    } while (depth > 0 && len < text->len);
+    return len;
+}
+
+static void cmd_command_read_flags(struct resp_arg *word,
+                                   struct cmd_command_argument *arg)
+{
+    for (; word->len > 0; word->len--) {
+        char last = word->str[word->len - 1];
+        if (last == '?')
+            arg->is_optional = true;
+        else if (last == '*')
+            arg->is_multiple = true;
+        else if (last == '+')
+            arg->repeats_token = true;
+        else
+            return;
     }
-    if (!has_flags)
-        return;
+}
+
+/* Takes the first argument off |usage|; false if there is none. */
+static bool cmd_command_next_argument(struct resp_arg *usage,
+                                      struct cmd_command_argument *arg)
+{
+    size_t n_blanks = strspn(usage->str, " ");
+
+    if (n_blanks >= usage->len)
+        return false;
+    *arg = (struct cmd_command_argument){0};
+    struct resp_arg word = {.str = usage->str + n_blanks, .len = usage->len - n_blanks};
+    struct resp_arg rest = word;
+    word.len = strcspn(word.str, " ()");
+    if (word.len > rest.len)
+        word.len = rest.len;
+    rest.str += word.len;
+    rest.len -= word.len;
+    if (rest.len > 0 && rest.str[0] == '(') {
+        size_t len = cmd_command_bracket_len(&rest);
+        arg->inner = (struct resp_arg){.str = rest.str + 1, .len = len - 2};
+        rest.str += len;
+        rest.len -= len;
+    }
+    *usage = rest;
+
+    cmd_command_read_flags(&word, arg);
+    arg->deprecated = cmd_command_cut(&word, '!');
+    arg->since = cmd_command_cut(&word, '@');
+    arg->type = cmd_command_cut(&word, '#');
+    arg->name = cmd_command_cut(&word, '=');
+    if (arg->name.len > 0)
+        arg->token = word;
+    else
+        arg->name = word;
+    return true;
+}
+
+static size_t cmd_command_count_arguments(struct resp_arg usage)
+{
+    struct cmd_command_argument arg;
+    size_t n = 0;
+
+    while (cmd_command_next_argument(&usage, &arg))
+        n++;
+    return n;
+}
+
+/* A field of an argument, unless it is empty. Returns how many that makes; |out| may be
+ * NULL, then they are only counted. */
+static size_t cmd_command_put(struct buf *out, const char *name, struct resp_arg value)
+{
+    if (value.len == 0)
+        return 0;
+    if (out != NULL) {
+        resp_bulk_str(out, name);
+        resp_bulk(out, value.str, value.len);
+    }
+    return 1;
+}
+
+static size_t cmd_command_put_flags(struct buf *out, int proto,
+                                    const struct cmd_command_argument *arg)
+{
+    size_t n = (size_t)arg->is_optional + arg->is_multiple + arg->repeats_token;
+
+    if (n == 0)
+        return 0;
+    if (out == NULL)
+        return 1;
     resp_bulk_str(out, "flags");
-    resp_set(out, proto,
-             (size_t)(arg->is_optional ? 1 : 0) + (arg->is_multiple ? 1 : 0));
+    resp_set(out, proto, n);
     if (arg->is_optional)
         resp_status(out, "optional");
     if (arg->is_multiple)
         resp_status(out, "multiple");
+    if (arg->repeats_token)
+        resp_status(out, "multiple_token");
+    return 1;
+}
+
+/* All fields but the list of what is inside. */
+static size_t cmd_command_put_fields(struct buf *out, int proto,
+                                     const struct cmd_command_argument *arg)
+{
+    bool is_token = arg_is(&arg->type, "token"), is_word = arg_is(&arg->type, "word");
+    struct resp_arg type = arg->type, token = arg->token, none = {.str = "", .len = 0};
+    char upper[32];
+    size_t n = 0;
+
+    if (type.len == 0)
+        type = arg_of("string");
+    if (is_token || is_word)
+        type = arg_of("pure-token");
+    if (is_token) {
+        for (size_t i = 0; i < arg->name.len && i < sizeof(upper); i++)
+            upper[i] = (char)toupper((unsigned char)arg->name.str[i]);
+        token = (struct resp_arg){.str = upper, .len = arg->name.len};
+    }
+    n += cmd_command_put(out, "name", arg->name);
+    n += cmd_command_put(out, "type", type);
+    n += cmd_command_put(out, "display_text", arg->inner.len > 0 ? none : arg->name);
+    n += cmd_command_put(out, "token", token);
+    n += cmd_command_put(out, "since", arg->since);
+    n += cmd_command_put(out, "deprecated_since", arg->deprecated);
+    return n + cmd_command_put_flags(out, proto, arg);
+}
+
+static void cmd_command_write_arguments(struct buf *out, int proto,
+                                        struct resp_arg usage)
+{
+    struct cmd_command_argument arg;
+
+    resp_bulk_str(out, "arguments");
+    resp_array(out, cmd_command_count_arguments(usage));
+    while (cmd_command_next_argument(&usage, &arg)) {
+        size_t n_fields = cmd_command_put_fields(NULL, proto, &arg);
+        resp_map(out, proto, n_fields + (arg.inner.len > 0 ? 1 : 0));
+        cmd_command_put_fields(out, proto, &arg);
+        if (arg.inner.len > 0)
+            cmd_command_write_arguments(out, proto, arg.inner);
+    }
 }
 
 static const char *cmd_command_group(const char *name)
@@ -362,19 +461,30 @@ static void cmd_command_write_deprecation(struct session *session)
     resp_bulk_str(out, "`SENTINEL REPLICAS`");
 }
 
+static void cmd_command_write_history(struct session *session, const char *name,
+                                      size_t n_changes)
+{
+    struct buf *out = &session->out;
+
+    resp_bulk_str(out, "history");
+    resp_set(out, session->proto, n_changes);
+    for (const struct doc_change *c = NULL; (c = doc_next_change(name, c)) != NULL;) {
+        resp_array(out, 2);
+        resp_bulk_str(out, c->version);
+        resp_bulk_str(out, c->text);
+    }
+}
+
 /* Everything of a document but its subcommands. */
 static void cmd_command_write_doc_head(struct session *session,
                                        const struct command *command)
 {
     const struct doc *doc = doc_find(command->name);
     struct buf *out = &session->out;
-    struct cmd_command_argument arg;
-    const char *rest;
-    size_t n_args = 0, n_fields = 4;
+    size_t n_fields = 4, n_changes = doc_count_changes(command->name);
 
-    for (rest = doc->usage; (rest = cmd_command_next_argument(rest, &arg)) != NULL;)
-        n_args++;
-    n_fields += n_args > 0 ? 1 : 0;
+    n_fields += n_changes > 0 ? 1 : 0;
+    n_fields += doc->usage != NULL ? 1 : 0;
     n_fields += command->subs != NULL ? 1 : 0;
     n_fields += cmd_command_is_deprecated(command) ? 3 : 0;
     resp_map(out, session->proto, n_fields);
@@ -388,12 +498,10 @@ static void cmd_command_write_doc_head(struct session *session,
     resp_bulk_str(out, doc->complexity);
     if (cmd_command_is_deprecated(command))
         cmd_command_write_deprecation(session);
-    if (n_args == 0)
-        return;
-    resp_bulk_str(out, "arguments");
-    resp_array(out, n_args);
-    for (rest = doc->usage; (rest = cmd_command_next_argument(rest, &arg)) != NULL;)
-        cmd_command_write_argument(out, session->proto, &arg);
+    if (n_changes > 0)
+        cmd_command_write_history(session, command->name, n_changes);
+    if (doc->usage != NULL)
+        cmd_command_write_arguments(out, session->proto, arg_of(doc->usage));
 }
 
 static void cmd_command_write_doc(struct session *session,

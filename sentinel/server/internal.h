@@ -36,6 +36,17 @@ struct doc {
 };
 const struct doc *doc_find(const char *name);
 
+/* How a command has changed over the versions. */
+struct doc_change {
+    const char *name;
+    const char *version;
+    const char *text;
+};
+size_t doc_count_changes(const char *name);
+/* The one of |name| behind |last|, or the first if that is NULL; NULL at the end. */
+const struct doc_change *doc_next_change(const char *name,
+                                         const struct doc_change *last);
+
 /* The lines of HELP of a container, after the header; NULL-terminated (help.c). */
 void help_reply(struct session *session, const char *container,
                 const char *const *lines);

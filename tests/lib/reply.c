@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define REPLY_DEPTH_MAX 8
+#define REPLY_DEPTH_MAX 16
 #define REPLY_ITEMS_MAX 100000
 
 void reply_release(struct reply_parser *parser)

@@ -494,8 +494,8 @@ END_TEST
 static void check_doc(const struct resp_value *doc, int depth)
 {
     static const char *const order[] = {
-        "summary",          "since",       "group",     "complexity",  "doc_flags",
-        "deprecated_since", "replaced_by", "arguments", "subcommands",
+        "summary",          "since",       "group",   "complexity", "doc_flags",
+        "deprecated_since", "replaced_by", "history", "arguments",  "subcommands",
     };
     const size_t n_fields = sizeof(order) / sizeof(order[0]);
     size_t at = 0;
@@ -510,6 +510,9 @@ static void check_doc(const struct resp_value *doc, int depth)
         const char *field = order[at];
         if (strcmp(field, "doc_flags") == 0) {
             ck_assert_int_eq(value->items[0].type, RESP_STATUS);
+        } else if (strcmp(field, "history") == 0) {
+            for (size_t j = 0; j < value->n_items; j++)
+                ck_assert_uint_eq(value->items[j].n_items, 2);
         } else if (at < n_fields - 2) {
             ck_assert_int_eq(value->type, RESP_BULK);
             ck_assert_uint_gt(value->len, 0);
@@ -533,6 +536,15 @@ START_TEST(test_command_docs)
               "$9\r\narguments\r\n*1\r\n*8\r\n$4\r\nname\r\n$7\r\nmessage\r\n$4\r\ntype"
               "\r\n$6\r\nstring\r\n$12\r\ndisplay_text\r\n$7\r\nmessage\r\n$5\r\nflags"
               "\r\n*1\r\n+optional\r\n");
+    EXPECT_IN("COMMAND DOCS HELLO\r\n", "$7\r\nhistory\r\n*1\r\n*2\r\n$5\r\n6.2.0\r\n");
+    EXPECT_IN("COMMAND DOCS HELLO\r\n",
+              "$17\r\nusername_password\r\n$4\r\ntype\r\n$5\r\nblock\r\n"
+              "$5\r\ntoken\r\n$4\r\nAUTH\r\n$5\r\nflags\r\n*1\r\n+optional\r\n"
+              "$9\r\narguments\r\n*2\r\n*6\r\n$4\r\nname\r\n$8\r\nusername\r\n");
+    EXPECT_IN("COMMAND DOCS CLIENT\r\n",
+              "$4\r\nname\r\n$7\r\nreplica\r\n$4\r\ntype\r\n$10\r\npure-token\r\n"
+              "$12\r\ndisplay_text\r\n$7\r\nreplica\r\n$5\r\ntoken\r\n$7\r\nREPLICA"
+              "\r\n$5\r\nsince\r\n$5\r\n5.0.0\r\n");
     for (int i = 0; i < 2; i++) {
         const struct resp_value *all = parse(&parser, SEND("COMMAND DOCS\r\n"));
         ck_assert_uint_eq(all->n_items, 30);
