@@ -334,6 +334,18 @@ static bool node_reports_master(const struct node *node, const char *host, int64
            strcasecmp(node->reported_host, host) == 0 && node->reported_port == port;
 }
 
+/* Does |node| report that it is a replica of |addr|, by whichever of its names? */
+static bool node_follows(const struct core *core, const struct node *node,
+                         const struct addr *addr)
+{
+    const char *host = node->reported_host;
+    const char *ip = host != NULL ? resolve_known(core, host) : NULL;
+
+    return node->role == ROLE_REPLICA && host != NULL &&
+           (addr_is(addr, host, node->reported_port) ||
+            (ip != NULL && addr_is(addr, ip, node->reported_port)));
+}
+
 /*
  * Two configurations of one epoch that name different masters can come of failovers by
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
@@ -354,9 +366,12 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
         if (addr_is(&n->addr, hello->host, hello->master_port))
             theirs = n;
+    bool is_theirs = theirs != NULL
+                         ? node_follows(core, ours, &theirs->addr)
+                         : node_reports_master(ours, hello->host, hello->master_port);
     bool is_ring =
-        theirs != NULL && node_reports_master(theirs, ours->addr.ip, ours->addr.port);
-    if (!is_ring && node_reports_master(ours, hello->host, hello->master_port))
+        is_theirs && theirs != NULL && node_follows(core, theirs, &ours->addr);
+    if (is_theirs && !is_ring)
         return true;
     if (theirs == NULL || theirs->s_down || (theirs->role != ROLE_MASTER && !is_ring))
         return false;
