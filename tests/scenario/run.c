@@ -503,8 +503,8 @@ static bool do_cli(struct story *story)
 }
 
 /*
- * swarm seed=N [sentinels=N] [groups=N] [servers=N] [horizon=ms] [without=kind,kind]
- *       [keep=strike,strike]
+ * swarm seed=N [sentinels=N] [groups=N] [servers=N] [horizon=ms] [with=kind,kind]
+ *       [without=kind,kind] [keep=strike,strike]
  * Plays a seed of the simulator, in a world of its own: `--story` of the simulator
  * writes such stories. Tells only what is broken.
  */

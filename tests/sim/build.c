@@ -59,7 +59,7 @@ static void build_faults(struct sim *sim)
     for (int i = 0; i < FAULT_N; i++)
         if (rng_chance(&sim->fault_rng[i], 2, 5))
             sim->faults |= FAULT_BIT(i);
-    sim->faults &= ~sim->options.without;
+    sim->faults = (sim->faults | sim->options.with) & ~sim->options.without;
     sim->fault_mean_ms = pick(rng, means, 5);
     int64_t horizon = rng_between(rng, 20000, 90000);
     if (sim->n_groups > GROUPS_MANY)
@@ -149,7 +149,10 @@ static int draw_stock(struct sim *sim, int n_sentinels)
 {
     struct rng *rng = &sim->fault_rng[FAULT_STOCK];
 
-    if (sim->names.used || n_sentinels < 2 || !rng_chance(rng, 1, 2))
+    bool wanted = (sim->options.with & FAULT_BIT(FAULT_STOCK)) != 0;
+
+    wanted |= rng_chance(rng, 1, 2);
+    if (sim->names.used || n_sentinels < 2 || !wanted)
         sim->faults &= ~FAULT_BIT(FAULT_STOCK);
     if (!world_has_fault(sim, FAULT_STOCK))
         return 0;

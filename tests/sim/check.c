@@ -287,6 +287,20 @@ void check_valid_reply(struct host *host, int node)
     *last = now;
 }
 
+/* SENTINEL SET, or MONITOR. */
+static void note_patience(struct host *host, const struct master *master, int group)
+{
+    struct patience *patience = &host->sim->judge->patience[host->machine->id][group];
+    int64_t had = patience->now_ms > 0 ? patience->now_ms
+                                       : host->sim->groups[group].down_after_ms;
+
+    if (had < master->down_after_ms) {
+        patience->was_ms = had;
+        patience->at = host->sim->now;
+    }
+    patience->now_ms = master->down_after_ms;
+}
+
 /* Was |node| silent for |host| at some moment of the last |window_ms|? */
 static bool was_silent(const struct host *host, int node, int group, int64_t window_ms)
 {
@@ -298,6 +312,10 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
     int64_t down_after =
         master != NULL ? master->down_after_ms : sim->groups[group].down_after_ms;
 
+    /* What it said before it was told to have more patience still counts. */
+    const struct patience *patience = &judge->patience[id][group];
+    if (patience->at > 0 && sim->now - patience->at <= window_ms)
+        down_after = patience->was_ms;
     if (sim->now - judge->valid_at[id][node] >= down_after * 99 / 100)
         return true;
     /* A master that says it is a replica is down as well (behaviour.md 6.1 b). */
@@ -450,6 +468,8 @@ static void check_event(struct host *host, const struct core_action *action)
     stats->n_aborts_timeout += strcmp(channel, "-failover-abort-slave-timeout") == 0;
     if (master == NULL)
         return;
+    if (strcmp(channel, "+set") == 0 || strcmp(channel, "+monitor") == 0)
+        note_patience(host, master, group);
     if (strcmp(channel, "+try-failover") == 0)
         check_try(host, master, group);
     else if (strcmp(channel, "+elected-leader") == 0)

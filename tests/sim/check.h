@@ -36,6 +36,17 @@ struct opinion {
 };
 #define FORGE_OVERHEARD 32
 
+/* A sentinel's down-after, and a shorter one that it had until |at|. */
+struct patience {
+    int64_t now_ms, was_ms, at;
+};
+
+/* Switches of one sentinel without a newer configuration. */
+struct switches {
+    uint64_t config_epoch;
+    int n;
+};
+
 struct judge {
     bool is_off; /* scenarios with forged messages */
     struct vote *votes;
@@ -58,6 +69,8 @@ struct judge {
     struct opinion (*opinions[SIM_NODES_MAX])[SIM_GROUPS_MAX];
     /* by sentinel and group: when it came to its present master */
     struct opinion adopted[SIM_NODES_MAX][SIM_GROUPS_MAX];
+    struct patience patience[SIM_NODES_MAX][SIM_GROUPS_MAX];
+    struct switches switches[SIM_NODES_MAX][SIM_GROUPS_MAX];
     struct resp_request parser;
     char overheard[FORGE_OVERHEARD][512]; /* hellos, to be replayed */
     uint32_t n_overheard;

@@ -2,9 +2,10 @@
  * check_evidence.c - is it true, and is it about this server, what a sentinel counts?
  *
  * S10 +odown counts only peers that answered "down" about this very address, and
- * lately. S11 A new master is judged from scratch: it is not sdown before it had a full
- * down-after of its own. S5  (last part) No replica is selected whose data is older
- * than the master's outage explains.
+ * lately. S13 No sentinel goes to and fro between masters of one configuration. S11 A
+ * new master is judged from scratch: it is not sdown before it had a full down-after of
+ * its own. S5  (last part) No replica is selected whose data is older than the master's
+ * outage explains.
  */
 #include "tests/sim/check.h"
 
@@ -17,6 +18,8 @@
 /* The age of an INFO that may be relied upon. */
 #define INFO_DOWN_MS 6000
 #define INFO_UP_MS 31000
+/* Switches without a newer configuration: more is going in circles. */
+#define SWITCHES_MAX 10
 
 void check_opinion(struct host *host, int peer, int about,
                    const struct resp_value *value)
@@ -74,6 +77,24 @@ void check_odown(struct host *host, int group, const char *text)
                    host->machine->name, n_counted, sim->nodes[node].name, n_true);
 }
 
+static void check_to_and_fro(struct host *host, int group)
+{
+    struct switches *switches = &host->sim->judge->switches[host->machine->id][group];
+    const struct master *master = host_master(host, group);
+
+    if (master == NULL)
+        return;
+    if (switches->config_epoch != master->config_epoch)
+        switches->n = 0;
+    switches->config_epoch = master->config_epoch;
+    if (++switches->n > SWITCHES_MAX)
+        world_fail(host->sim,
+                   "S13: %s switches the master of %s for the %dth time in epoch "
+                   "%" PRIu64,
+                   host->machine->name, master->name, switches->n,
+                   master->config_epoch);
+}
+
 /* "<name> <ip> <port> <new ip> <port>" of +switch-master, "master <name> <ip> <port>
  * ..." of +monitor */
 void check_adopted(struct host *host, const char *text)
@@ -92,6 +113,8 @@ void check_adopted(struct host *host, const char *text)
     struct opinion *adopted = &sim->judge->adopted[host->machine->id][group];
     adopted->about = world_node_at(sim, ip, port) + 1;
     adopted->at = sim->now;
+    if (is_switch)
+        check_to_and_fro(host, group);
 }
 
 void check_sdown(struct host *host, const struct master *master, int group,

@@ -43,7 +43,8 @@ static void usage(void)
 {
     fputs(
         "usage: sim [--seeds A-B | --seed N] [--jobs N] [--trace] [--hash] [--twice]\n"
-        "           [--statistics] [--shrink] [--story FILE] [--without kind,kind]\n"
+        "           [--statistics] [--shrink] [--story FILE] [--with kind,kind]\n"
+        "           [--without kind,kind]\n"
         "           [--keep strike,strike] [--horizon MS] [--sentinels N] [--groups "
         "N]\n"
         "           [--servers N] [--check-every N]\n",

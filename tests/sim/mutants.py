@@ -42,6 +42,9 @@ MUTANTS = [
      "    if (hello.config_epoch > master->config_epoch ||\n",
      "    if (hello.config_epoch != master->config_epoch ||\n",
      "takes over configurations that are older than its own"),
+    ("run-in-circles", "sentinel/core/hello.c",
+     "    if (is_theirs && !is_ring)\n", "    if (is_theirs)\n",
+     "runs after two masters that follow each other, and stock sentinels that stay"),
     ("ignore-round", "sentinel/core/vote.c",
      "    if (tag->round != voter->round)\n"
      "        return; /* about an address or an incident that is history */\n", "",

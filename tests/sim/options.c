@@ -48,6 +48,8 @@ bool sim_options_set(struct sim_options *options, const char *name, const char *
 
     if (strcmp(name, "without") == 0)
         return parse_kinds(value, &options->without);
+    if (strcmp(name, "with") == 0)
+        return parse_kinds(value, &options->with);
     if (strcmp(name, "keep") == 0)
         return parse_strikes(value, options);
     if (!args_int(value, strlen(value), &number) || number < 0 || number > INT32_MAX)
@@ -82,6 +84,21 @@ static void print_number(struct buf *out, const char *before, const char *name,
         buf_printf(out, " %s%s%s%" PRId64, before, name, after, number);
 }
 
+static void print_kinds(struct buf *out, const char *before, const char *name,
+                        const char *after, uint64_t kinds)
+{
+    bool first = true;
+
+    for (int i = 0; i < FAULT_N; i++) {
+        if ((kinds & FAULT_BIT(i)) == 0)
+            continue;
+        if (first)
+            buf_printf(out, " %s%s%s", before, name, after);
+        buf_printf(out, "%s%s", first ? "" : ",", fault_name((enum fault_kind)i));
+        first = false;
+    }
+}
+
 void sim_options_print(const struct sim_options *options, bool as_story,
                        struct buf *out)
 {
@@ -95,18 +112,11 @@ void sim_options_print(const struct sim_options *options, bool as_story,
     print_number(out, before, "horizon", after, options->horizon_ms);
     if (options->check_every != SIM_CHECK_EVERY)
         print_number(out, before, "check-every", after, options->check_every);
-    for (int i = 0; i < FAULT_N; i++) {
-        if ((options->without & FAULT_BIT(i)) == 0)
-            continue;
-        if (first)
-            buf_printf(out, " %swithout%s", before, after);
-        buf_printf(out, "%s%s", first ? "" : ",", fault_name((enum fault_kind)i));
-        first = false;
-    }
+    print_kinds(out, before, "with", after, options->with);
+    print_kinds(out, before, "without", after, options->without);
     if (!options->is_kept)
         return;
     buf_printf(out, " %skeep%s", before, after);
-    first = true;
     for (uint32_t i = 0; i < SIM_STRIKES_MAX; i++) {
         if (!sim_options_keep(options, i))
             continue;

@@ -104,7 +104,8 @@ struct sim_options {
     /* 0: drawn from the seed */
     int n_sentinels, n_groups, n_servers;
     int64_t horizon_ms; /* length of the phase in which faults happen */
-    uint64_t without;   /* FAULT_BIT(): these do not happen */
+    uint64_t with;      /* FAULT_BIT(): these happen, whatever is drawn */
+    uint64_t without;   /* and these do not */
     bool is_kept;       /* of the strikes of faults, only those in |keep| happen */
     uint64_t keep[SIM_STRIKES_MAX / 64];
     int check_every; /* core_check() after each n-th event; 0: only now and then */
