@@ -102,8 +102,8 @@ static int reply_value(struct reply_parser *parser, size_t *pos, int depth,
     if (rc != 0)
         return rc;
     char kind = line[0];
-    bool is_number = args_int(line + 1, len - 1, &n);
-    if (strchr(":$*%~>=", kind) != NULL && (kind == '\0' || !is_number))
+    if (strchr(":$*%~>=", kind) != NULL &&
+        (kind == '\0' || !args_int(line + 1, len - 1, &n)))
         return ERR_SYNTAX;
 
     switch (kind) {

@@ -510,10 +510,12 @@ void check_started(struct host *host)
 void check_state(struct sim *sim)
 {
     for (int i = 0; i < sim->n_nodes; i++) {
-        const struct host *host = sim->nodes[i].host;
+        struct host *host = sim->nodes[i].host;
         if (host == NULL || host->core == NULL)
             continue;
-        core_check(host->core);
+        if (!host->is_checked)
+            core_check(host->core);
+        host->is_checked = true;
         for (int g = 0; g < sim->n_groups && !sim->judge->is_off; g++) {
             const struct master *master = host_master(host, g);
             if (master == NULL)

@@ -221,6 +221,7 @@ static void host_core_step(struct host *host, struct core_event *event)
     event->wall = host_wall(host);
     server_set_time(host->server, event->now, event->wall);
     core_step(host->core, event, host->actions);
+    host->is_checked = false;
     host->sim->stats.n_steps++;
     host_perform_all(host, was_tilt);
 }
@@ -413,6 +414,7 @@ void host_start(struct host *host)
     }
     host->server = host_new_server(host);
     core_start(host->core, host_now(host), host_wall(host), host->actions);
+    host->is_checked = false;
     memcpy(host->id, host->core->myid, RUN_ID_CAP);
     host_read_facts(host);
     check_started(host);

@@ -335,6 +335,7 @@ struct host {
     struct server *server;
     struct conf *conf;
     struct core_actions *actions;
+    bool is_checked; /* core_check() has passed since the last step */
     struct request_copy *requests, **requests_tail; /* for the core, in order */
     struct client *clients, *teller;
     bool awake;                /* some client is */
