@@ -22,7 +22,7 @@ Q = $(if $(V),,@)
 # For builds inside a target: all processors, unless -j was given already.
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null))
 # The stages of `make test`; the numbers of seeds each target simulates.
-STAGES = unit scenario sim integration
+STAGES = unit scenario sim sim-mutants-quick integration
 TEST_SEEDS ?= 1-10000
 CHECK_SEEDS ?= 1-200
 SAN_SEEDS ?= 1-100
@@ -143,6 +143,18 @@ san: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(MAKE) $(SAN_FLAGS) sim SEEDS=$(SAN_SEEDS)
 	$(MAKE) $(SAN_FLAGS) integration CASES="--slow 3 $(or $(CASES),event_order)"
 
+# Whatever takes bytes from outside: clients, peers, files, scripts, names, TLS.
+SAN_CASES ?= event_order redis_cli hostile scripts bad_files names tls_ access
+san-integration: ## these integration tests with a sentinel under ASan and UBSan
+	$(MAKE) $(SAN_FLAGS) integration CASES="--slow 3 $(or $(CASES),$(SAN_CASES))"
+
+# The simulator and the stories call no library that writes memory but inih.
+MSAN_FLAGS = BUILD=$(BUILD)-msan CC="$(CLANG)" HARDEN= LDHARDEN= OPT="-O1 -g" \
+  SAN="-fsanitize=memory -fsanitize-memory-track-origins -fno-omit-frame-pointer"
+msan: ## the simulator and the stories under MemorySanitizer (clang)
+	$(MAKE) $(MSAN_FLAGS) scenario
+	$(MAKE) $(MSAN_FLAGS) sim SEEDS=$(SAN_SEEDS)
+
 valgrind: all stock ## a failover and SIGTERM under valgrind: no error, no leak
 	@$(PYTHON) tests/integration/run.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
 	  --valgrind --slow 5 $(or $(CASES),event_order)
@@ -162,7 +174,7 @@ uninstall: ## remove what install put there
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/redis-sentinel
 
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD)-san
+	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-msan
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile $(wildcard tests/*/*.mk) | \
@@ -171,6 +183,6 @@ help: ## this list
 -include $(shell find $(addprefix $(BUILD)/,common sentinel tests examples) \
   -name '*.d' 2>/dev/null)
 .PHONY: all have-libs deps demo test programs check unit examples scenario sim stock \
-  integration faults layers determinism tidy san valgrind install \
+  integration faults layers determinism tidy san san-integration msan valgrind install \
   uninstall clean help
 .SECONDARY:

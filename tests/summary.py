@@ -2,9 +2,9 @@
 ends with one line for everything: "N passed, M failed".
 
 A stage is a make target. What it counts is read from its output: the summary lines of
-Check, and lines "N passed, M failed", "N seeds, M failed" or "  OK  ...". A stage that
-ends with an error without having counted a failure, or that counted nothing, is a
-failure itself.
+Check, and lines "N passed, M failed", "N seeds, M failed" (also of stories and
+defects) or "  OK  ...". A stage that ends with an error without having counted a
+failure, or that counted nothing, is a failure itself.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import time
 
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed\b")
-TOTAL = re.compile(r"^(\d+) (?:seeds|stories), (\d+) failed\b")
+TOTAL = re.compile(r"^(\d+) (?:seeds|stories|defects), (\d+) (?:failed|not caught)\b")
 
 
 def count(line):
