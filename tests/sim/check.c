@@ -231,6 +231,15 @@ void check_stock_promotes(struct host *host, int group, const char *ip, int port
     judge->n_told[node]++;
 }
 
+void check_stock_demotes(struct host *host, const char *ip, int port)
+{
+    int node = world_node_at(host->sim, ip, port);
+
+    if (node >= 0 && host->sim->nodes[node].redis != NULL &&
+        redis_is_master(host->sim->nodes[node].redis))
+        host->sim->judge->stock_demoted |= NODE_BIT(node);
+}
+
 void check_stock_forgets(struct host *host, int group, uint64_t leader_epoch)
 {
     if (host->sim->dying)

@@ -63,6 +63,7 @@ struct judge {
     int n_told[SIM_NODES_MAX];
     uint64_t told_epoch[SIM_GROUPS_MAX];
     bool tried_forced[SIM_NODES_MAX][SIM_GROUPS_MAX]; /* the last attempt was */
+    node_set stock_demoted;                 /* masters that stock made replicas */
     int64_t stock_tried_at[SIM_GROUPS_MAX]; /* last failover that stock began */
     int64_t odown_at[SIM_GROUPS_MAX];       /* first +odown since it was set to -1 */
     /* by sentinel (NULL: it never ran), peer and group */

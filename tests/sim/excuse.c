@@ -185,6 +185,26 @@ static bool has_stock_tie(const struct sim *sim, node_set set, int group)
     return is_tie;
 }
 
+/* Stock that has not seen the failover yet makes the new master a replica of the dead
+ * one (+convert-to-slave). Without another server there is nobody to promote. */
+static bool was_demoted_by_stock(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts);
+
+    for (int i = 0; i < n; i++) {
+        const struct master *m = host_master(hosts[i], group);
+        int node = names_node_of(sim, &m->current->addr);
+        if (node < 0 || m->current->role != ROLE_REPLICA ||
+            (sim->judge->stock_demoted >> node & 1) == 0)
+            return false;
+        for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
+            if (r->priority != 0 && !r->s_down)
+                return false;
+    }
+    return n > 0;
+}
+
 bool excuse_ours_suffice(const struct sim *sim, node_set set, int group)
 {
     const struct host *hosts[SIM_NODES_MAX];
@@ -210,5 +230,7 @@ enum excuse excuse_find(const struct sim *sim, node_set set, int group)
         return EXCUSE_NO_EPOCH;
     if (has_stock_tie(sim, set, group))
         return EXCUSE_STOCK_TIE;
+    if (was_demoted_by_stock(sim, set, group))
+        return EXCUSE_STOCK_DEMOTED;
     return EXCUSE_NONE;
 }

@@ -76,7 +76,8 @@ const char *fault_name(enum fault_kind kind);
     X(EXCUSE_NO_REPLICA, "RESET at a master made a replica by hand: none is known")    \
     X(EXCUSE_ESTRANGED, "they forgot each other and share no server")                  \
     X(EXCUSE_NO_EPOCH, "REMOVE and MONITOR at different masters, no epoch left")       \
-    X(EXCUSE_STOCK_TIE, "stock stays at another master of the same config epoch")
+    X(EXCUSE_STOCK_TIE, "stock stays at another master of the same config epoch")      \
+    X(EXCUSE_STOCK_DEMOTED, "stock made the only server left follow a dead one")
 
 enum excuse {
 #define EXCUSE_X(name, text) name,

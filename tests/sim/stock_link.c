@@ -244,6 +244,8 @@ bool stock_slaveof(struct stock_inst *inst, const char *ip, int port)
     if (ip == NULL)
         check_stock_promotes(inst->master->stock->host, inst->master->group, inst->ip,
                              inst->port);
+    else
+        check_stock_demotes(inst->master->stock->host, inst->ip, inst->port);
     if (!stock_send(&inst->cmd, STOCK_DROP, "MULTI", NULL))
         return false;
     if (ip == NULL)

@@ -438,6 +438,8 @@ void check_vote_answer(struct host *host, int group, const struct core_action *a
 void check_started(struct host *host);
 /* A stock sentinel tells a replica to be master. */
 void check_stock_promotes(struct host *host, int group, const char *ip, int port);
+/* A stock sentinel tells a server to follow another. */
+void check_stock_demotes(struct host *host, const char *ip, int port);
 /* A stock sentinel dies; its last vote, which need not be on its disk, was for
  * |leader_epoch|. It may vote again in an epoch it has forgotten: S1 is not judged. */
 void check_stock_forgets(struct host *host, int group, uint64_t leader_epoch);
