@@ -50,7 +50,7 @@ def strike(fleet, sentinels, n, frozen):
 def first_votes(events):
     """How the votes of the first epoch were given: {candidate: votes}."""
     votes = [e.text.split()[-2:] for _, e in events if e.name == "+vote-for-leader"]
-    first = min(int(epoch) for _, epoch in votes)
+    first = min((int(epoch) for _, epoch in votes), default=0)
     return collections.Counter(who for who, epoch in votes if int(epoch) == first)
 
 
@@ -67,7 +67,7 @@ def one_round(fleet, sentinels, n, patience):
         time.sleep(0.02)
     votes = first_votes(events)
     if sum(votes.values()) < len(sentinels) or \
-            max(votes.values()) > len(sentinels) // 2:
+            votes.most_common(1)[0][1] > len(sentinels) // 2:
         return None
     first = min(e.at for _, e in events if e.name == "+try-failover")
     elected = [e.at for _, e in events
