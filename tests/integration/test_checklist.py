@@ -150,8 +150,9 @@ def test_checklist_debug_events(t):
     with sentinel.client() as client:
         client("PSUBSCRIBE", "*link-reconnection")
         server.kill()
-        broken = rf"link-reconnection master m 127\.0\.0\.1 {server.port} #.+"
-        for line in (f"-cmd-{broken}", f"-pubsub-{broken}", r"\+script-child \d+",
+        which = rf"master m 127\.0\.0\.1 {server.port} #.+"
+        for line in (f"-cmd-link-reconnection {which}",
+                     f"-pubsub-link-reconnection {which}", r"\+script-child \d+",
                      r"-script-child \d+ 0 0"):
             until(lambda line=line: re.search(rf"\. {line}\n", sentinel.log()), 10,
                   line)
