@@ -31,7 +31,8 @@ struct stock_chan {
     bool up;
     struct slot_id conn;
     int64_t opened_at;
-    struct buf out;     /* until it is up */
+    int64_t heard_at; /* last bytes from there, or its beginning, in the world's time */
+    struct buf out;   /* until it is up */
     struct buf awaited; /* enum stock_reply, one byte per reply */
     struct reply_parser parser;
 };

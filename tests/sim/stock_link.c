@@ -18,6 +18,7 @@
 #define PUBLISH_MS 2000
 #define ASK_MS 1000
 #define PENDING_MAX 100
+#define KERNEL_MS 30000
 
 /* ---------------------------------------------------------------- channels ------- */
 
@@ -94,6 +95,7 @@ static void chan_open(struct stock_chan *chan)
         return;
     chan->open = true;
     chan->opened_at = stock_now(stock);
+    chan->heard_at = stock->host->sim->now;
     chan->conn = net_connect(stock->host->sim, stock->host->machine->id, inst->ip,
                              inst->port, chan);
     if (is_cmd)
@@ -122,6 +124,11 @@ void stock_connect(struct stock_inst *inst)
 {
     int64_t now = stock_now(inst->master->stock);
 
+    /* With so much unanswered nothing more is sent, and net.c does not repeat what was
+     * lost with the reset of a server that is gone: here the kernel gives up. */
+    if (inst->n_pending >= PENDING_MAX &&
+        inst->master->stock->host->sim->now - inst->cmd.heard_at > KERNEL_MS)
+        stock_close(&inst->cmd);
     if (stock_is_connected(inst) || inst->port == 0 ||
         now - inst->reconnected_at < 1000)
         return;
@@ -510,6 +517,7 @@ void stock_replies(struct host *host, struct conn *conn, const char *bytes, size
 
     if (chan == NULL)
         return;
+    chan->heard_at = host->sim->now;
     reply_feed(&chan->parser, bytes, len);
     for (;;) { /* a reply may close this very channel */
         conn = net_conn(host->sim, id);
