@@ -35,12 +35,12 @@ MUTANTS = [
      "bool down = n > 0 && n >= master->quorum;", "bool down = n > 0;",
      "one sentinel alone holds a master objectively down"),
     ("live-majority", "sentinel/core/vote.c",
-     "count->n_voters = master_known_voters(master);",
+     "count->n_voters = master_possible_voters(core, master);",
      "count->n_voters = master_usable_voters(master);",
      "a minority counts only itself"),
     ("stale-config", "sentinel/core/hello.c",
-     "    if (hello.config_epoch > master->config_epoch ||\n",
-     "    if (hello.config_epoch != master->config_epoch ||\n",
+     "    } else if (hello->config_epoch > master->config_epoch ||\n",
+     "    } else if (hello->config_epoch != master->config_epoch ||\n",
      "takes over configurations that are older than its own"),
     ("run-in-circles", "sentinel/core/hello.c",
      "    if (is_theirs && !is_ring)\n", "    if (is_theirs)\n",
@@ -187,6 +187,10 @@ def main():
     unknown = set(args.names) - {m[0] for m in MUTANTS}
     if unknown:
         sys.exit("no such mutant: " + " ".join(sorted(unknown)))
+    for name, path, text, _, _ in MUTANTS:  # all: none may rot unseen
+        source = open(os.path.join(root, path), encoding="utf-8").read()
+        if source.count(text) != 1:
+            sys.exit(f"{name}: the text is in {path} {source.count(text)} times")
     survivors = []
     copy_tree(root, tree)
     build(args.make, tree)
@@ -196,8 +200,6 @@ def main():
         copy_tree(root, tree)
         target = os.path.join(tree, path)
         source = open(target, encoding="utf-8").read()
-        if source.count(text) != 1:
-            sys.exit(f"{name}: the text is in {path} {source.count(text)} times")
         with open(target, "w", encoding="utf-8") as out:
             out.write(source.replace(text, replacement))
         build(args.make, tree)
