@@ -10,6 +10,7 @@
 #include "sentinel/runtime/cmdline.h"
 #include "sentinel/runtime/crash.h"
 #include "sentinel/runtime/daemon.h"
+#include "sentinel/runtime/hmac.h"
 #include "sentinel/runtime/proctitle.h"
 #include "sentinel/runtime/runtime.h"
 #include "sentinel/runtime/tlsconf.h"
@@ -193,6 +194,7 @@ static bool main_load(struct program *program)
     struct conf_error error = {0};
     program->conf = conf_new();
     program->core = core_new(daemon_random());
+    core_use_mac(program->core, hmac_sha256);
     if (main_read_conf(program, &error) != 0) {
         main_log_notes(program);
         main_report(program, &error);
@@ -303,6 +305,7 @@ static int main_check_config(struct program *program)
 
     program->conf = conf_new();
     program->core = core_new(0);
+    core_use_mac(program->core, hmac_sha256);
     conf_on_error(program->conf, main_print_error, &n_errors);
     int status = main_read_conf(program, &error);
     main_log_notes(program);

@@ -170,6 +170,14 @@ static void render_want_globals(struct wants *wants, const struct core *core)
     wants_text(wants, SLINE_SENTINEL_PASS, core->sentinel_pass);
     wants_yesno(wants, SLINE_TLS_VERIFY_HOSTNAME, numbers[CORE_OPT_TLS_VERIFY_HOSTNAME],
                 false);
+    wants_text(wants, SLINE_GOSSIP_SECRET, core->gossip_secret);
+    wants_text(wants, SLINE_GOSSIP_SECRET_ALSO, core->gossip_secret_also);
+    if (numbers[CORE_OPT_GOSSIP_AUTH] != GOSSIP_AUTH_UNSET)
+        wants_text(
+            wants, SLINE_GOSSIP_AUTH,
+            gossip_auth_name((enum core_gossip_auth)numbers[CORE_OPT_GOSSIP_AUTH]));
+    for (const struct signer *s = core->signers; s != NULL; s = s->hh.next)
+        wants_text(wants, SLINE_KNOWN_SIGNER, s->run_id);
 }
 
 static void render_want_nodes(struct wants *wants, const struct master *master)

@@ -32,6 +32,10 @@ static const struct sline_rule sline_rules[] = {
     GLOBAL("sentinel-user", SENTINEL_USER, TEXT, SENTINEL_USER),
     GLOBAL("sentinel-pass", SENTINEL_PASS, TEXT, SENTINEL_PASS),
     GLOBAL("tls-verify-hostname", TLS_VERIFY_HOSTNAME, YESNO, TLS_VERIFY_HOSTNAME),
+    GLOBAL("gossip-secret", GOSSIP_SECRET, TEXT, GOSSIP_SECRET),
+    GLOBAL("gossip-secret-also", GOSSIP_SECRET_ALSO, TEXT, GOSSIP_SECRET_ALSO),
+    GLOBAL("gossip-auth", GOSSIP_AUTH, OTHER, GOSSIP_AUTH),
+    GLOBAL("known-signer", KNOWN_SIGNER, OTHER, KNOWN_SIGNER),
     {"state-dir", SLINE_STATE_DIR, SLINE_TYPE_OTHER, CORE_OPT_N, 1, 1, false},
     {"monitor", SLINE_MONITOR, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
     {"declared", SLINE_DECLARED, SLINE_TYPE_OTHER, CORE_OPT_N, 2, 4, true},
@@ -91,6 +95,7 @@ bool sline_is_setting(enum sline_kind kind)
     case SLINE_LEADER_EPOCH:
     case SLINE_KNOWN_REPLICA:
     case SLINE_KNOWN_SENTINEL:
+    case SLINE_KNOWN_SIGNER:
         return false;
     default:
         return true;
@@ -400,6 +405,29 @@ static int statement_apply_sentinel(struct conf *conf, struct core *core,
     return statement_note_host(conf, st, rc);
 }
 
+static int statement_apply_auth(struct core *core, const struct statement *st,
+                                struct error *err)
+{
+    enum core_gossip_auth auth = gossip_auth_named(st->args.words[2]);
+
+    if (auth != GOSSIP_AUTH_UNSET)
+        return statement_set(core, st, CORE_OPT_GOSSIP_AUTH, auth, err);
+    return error_set(
+        err, ERR_SYNTAX,
+        "Please specify off, prefer or require for the gossip-auth option.");
+}
+
+static int statement_apply_signer(struct conf *conf, struct core *core,
+                                  const struct statement *st, struct error *err)
+{
+    if (strlen(st->args.words[2]) == RUN_ID_LEN)
+        return statement_set(core, st, CORE_OPT_KNOWN_SIGNER, 0, err);
+    conf_note(conf, LOG_LVL_WARNING,
+              "Run id '%.60s' of a known signer is malformed; its line is ignored",
+              st->args.words[2]);
+    return 0;
+}
+
 static int statement_apply_other(struct conf *conf, struct core *core,
                                  const struct statement *st, struct error *err)
 {
@@ -423,6 +451,10 @@ static int statement_apply_other(struct conf *conf, struct core *core,
                                    core_load_monitor(core, words[2], words[3],
                                                      sline_number(words[4]), quorum,
                                                      err));
+    case SLINE_GOSSIP_AUTH:
+        return statement_apply_auth(core, st, err);
+    case SLINE_KNOWN_SIGNER:
+        return statement_apply_signer(conf, core, st, err);
     case SLINE_KNOWN_REPLICA:
         return statement_apply_replica(conf, core, st, err);
     case SLINE_KNOWN_SENTINEL:
@@ -518,6 +550,22 @@ static int statement_apply_pass(struct conf *conf, struct core *core, int pass,
     return 0;
 }
 
+/* Without a secret nobody could be believed. */
+static int statement_check_auth(struct conf *conf, const struct core *core,
+                                struct conf_error *error)
+{
+    struct statement *st = conf->queue;
+
+    if (core->numbers[CORE_OPT_GOSSIP_AUTH] != GOSSIP_AUTH_REQUIRE ||
+        core->gossip_secret != NULL)
+        return 0;
+    while (st->rule == NULL || st->rule->kind != SLINE_GOSSIP_AUTH || st->is_wrong)
+        st = st->next;
+    error_at(error, ERR_STATE, st->line, st->text, st->text_len,
+             "gossip-auth require needs a gossip-secret");
+    return conf_report(conf, st->file, error) ? 0 : ERR_STATE;
+}
+
 int conf_apply(struct conf *conf, struct core *core, struct conf_error *error)
 {
     const struct conf_options *options = &conf->options;
@@ -529,6 +577,8 @@ int conf_apply(struct conf *conf, struct core *core, struct conf_error *error)
         if (rc != 0)
             return rc;
     }
+    if (statement_check_auth(conf, core, error) != 0)
+        return ERR_STATE;
     struct core_setting password = {.option = CORE_OPT_REQUIREPASS,
                                     .text = options->requirepass};
     struct core_setting port = {

@@ -18,6 +18,7 @@ struct core *core_new(uint64_t seed)
     core->id_is_new = true;
     core->bad_hello_logged_at = core->refused_vote_logged_at = CORE_NEVER;
     core->twin_at = core->twin_told_at = CORE_NEVER;
+    core->refused_sender_at = CORE_NEVER;
     core->struck_at = CORE_NEVER;
     core->save_failed_at = CORE_NEVER;
     timer_init(&core->pulse_timer, TIMER_PULSE, NULL);
@@ -39,6 +40,7 @@ void core_free(struct core *core)
     master_free(core, master);
     resolve_release(core);
     scope_release(core);
+    sign_release(core);
     settings_release(core);
     slots_release(&core->links);
     slots_release(&core->voter_ids);
@@ -84,6 +86,12 @@ void core_id_is_saved(struct core *core)
     core->id_is_new = false;
 }
 
+void core_use_mac(struct core *core, core_mac_fn *mac)
+{
+    ASSERT(!core->started);
+    core->mac = mac;
+}
+
 void core_start(struct core *core, int64_t now, int64_t wall,
                 struct core_actions *actions)
 {
@@ -110,6 +118,7 @@ void core_start(struct core *core, int64_t now, int64_t wall,
     for (struct peer *p = core->peers; p != NULL; p = p->hh.next)
         start_peer(core, p, spread);
     scope_check_announced(core);
+    sign_on_settings(core);
     timer_arm(core, &core->pulse_timer, core->now + CORE_PULSE_MS);
     durable_settle(core);
     core->actions = NULL;

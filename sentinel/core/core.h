@@ -32,6 +32,28 @@
 struct core;
 struct core_actions;
 
+/* ------------------------------------------------------------------- signing ---- */
+
+#define CORE_MAC_LEN 32
+
+/*
+ * HMAC-SHA256 of |text| with |key|, written to |mac|. The core has no cryptography of
+ * its own, and calls this one from core_step(). It must be a pure function.
+ */
+typedef void core_mac_fn(unsigned char mac[CORE_MAC_LEN], const char *key,
+                         size_t key_len, const char *text, size_t text_len);
+
+/* What is demanded of the hellos of others (decisions/0027). */
+enum core_gossip_auth {
+    GOSSIP_AUTH_UNSET, /* as PREFER if there is a secret, else as OFF */
+    GOSSIP_AUTH_OFF,
+    GOSSIP_AUTH_PREFER,  /* who has ever signed must sign */
+    GOSSIP_AUTH_REQUIRE, /* all must */
+};
+
+#define GOSSIP_SECRET_MIN 16 /* bytes */
+#define GOSSIP_SECRET_MAX 256
+
 /* ------------------------------------------------------------------ settings ---- */
 
 /* What can be set, at load time, by SENTINEL SET, by SENTINEL CONFIG SET or by SENTINEL
@@ -68,7 +90,13 @@ enum core_option {
     CORE_OPT_TLS_REPLICATION,    /* 0 or 1: links use TLS, to peers always */
     CORE_OPT_TLS_VERIFY_HOSTNAME, /* 0 or 1: certificates must name the server */
     CORE_OPT_VOTE_FOR_UNKNOWN,    /* 0 or 1: candidates need not be known sentinels */
-    CORE_OPT_PORT,                /* the port hellos announce when announce-port is 0 */
+    CORE_OPT_GOSSIP_SECRET, /* text: hellos are signed with it; "" unsets. Set at run
+                             * time to the value of the next one, the two change
+                             * places */
+    CORE_OPT_GOSSIP_SECRET_ALSO, /* text: one more with which others may sign */
+    CORE_OPT_GOSSIP_AUTH,        /* enum core_gossip_auth */
+    CORE_OPT_KNOWN_SIGNER,       /* text: run id that has signed; only in the file */
+    CORE_OPT_PORT,               /* the port hellos announce when announce-port is 0 */
     /* periods, SENTINEL DEBUG only; ms, > 0; never saved */
     CORE_OPT_INFO_PERIOD,
     CORE_OPT_PING_PERIOD,
@@ -314,6 +342,10 @@ int core_load_replica(struct core *core, const char *master, const char *host,
                       int64_t port, struct error *err);
 int core_load_sentinel(struct core *core, const char *master, const char *host,
                        int64_t port, const char *run_id, struct error *err);
+
+/* With which function hellos are signed. Before loading: without one no gossip-secret
+ * is accepted. */
+void core_use_mac(struct core *core, core_mac_fn *mac);
 
 /* The run id that core_new() drew is on disk: the driver saved it before core_start(),
  * which then does not ask for it. */

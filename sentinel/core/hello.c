@@ -1,6 +1,6 @@
 /*
  * hello.c - gossip: eight comma-separated fields on __sentinel__:hello
- * (behaviour.md 5).
+ * (behaviour.md 5), and companions that prove who wrote them (sign.c).
  */
 #include "sentinel/core/internal.h"
 
@@ -38,7 +38,7 @@ static bool field_copy(char *out, size_t cap, const char *text, size_t len)
 }
 
 /* Strict unsigned decimal; epochs above INT64_MAX are refused as absurd. */
-static bool field_number(uint64_t *out, const char *text, size_t len)
+bool hello_number(uint64_t *out, const char *text, size_t len)
 {
     uint64_t value = 0;
 
@@ -57,7 +57,7 @@ static bool field_port(int64_t *out, const char *text, size_t len)
 {
     uint64_t value;
 
-    if (!field_number(&value, text, len) || value > 65535)
+    if (!hello_number(&value, text, len) || value > 65535)
         return false;
     *out = (int64_t)value;
     return true;
@@ -95,7 +95,7 @@ static const char *hello_parse(struct hello *hello, const char *text, size_t len
         !field_copy(hello->run_id, sizeof(hello->run_id), f[2].text, f[2].len) ||
         !vote_run_id_ok(hello->run_id))
         return "bad run id";
-    if (!field_number(&hello->epoch, f[3].text, f[3].len))
+    if (!hello_number(&hello->epoch, f[3].text, f[3].len))
         return "bad epoch";
     if (!field_copy(hello->master, sizeof(hello->master), f[4].text, f[4].len))
         return "bad master name";
@@ -103,7 +103,7 @@ static const char *hello_parse(struct hello *hello, const char *text, size_t len
         return "bad master address";
     if (!field_port(&hello->master_port, f[6].text, f[6].len))
         return "bad master port";
-    if (!field_number(&hello->config_epoch, f[7].text, f[7].len))
+    if (!hello_number(&hello->config_epoch, f[7].text, f[7].len))
         return "bad config epoch";
     return NULL;
 }
@@ -167,19 +167,18 @@ static bool hello_is_own_place(const struct core *core, const char *place)
     return false;
 }
 
-/* A hello with our own run id: ours coming back, or that of a twin. */
-static void hello_on_own_id(struct core *core, const struct hello *hello,
-                            const char *text, size_t len, bool from_pubsub)
+/* A hello with our own run id, which does not come back from where we sent it: somebody
+ * lies, or is our twin. */
+static void hello_on_own_id(struct core *core, const char *place, const char *text,
+                            size_t len, const struct companion *companion,
+                            bool from_pubsub)
 {
-    char place[ADDR_NAME_CAP];
-
-    addr_place(place, hello->ip, ':', hello->port);
-    bool is_own = hello_is_own_place(core, place);
-    if (is_own && from_pubsub)
+    if (companion != NULL ? !sign_is_good(core, companion, text)
+                          : core_gossip_auth(core) == GOSSIP_AUTH_REQUIRE)
         return;
     if (!from_pubsub)
         hello_refuse(core, text, len, "it carries our own run id");
-    if (is_own || core->n_own_places == 0)
+    if (hello_is_own_place(core, place) || core->n_own_places == 0)
         return;
     core->twin_at = core->now;
     snprintf(core->twin, sizeof(core->twin), "%s", place);
@@ -258,7 +257,8 @@ static bool hello_place_ok(struct core *core, struct master *master,
 /* The sender is not known at this address. NULL if its hello does not count (yet). */
 static struct voter *hello_learn_peer(struct core *core, struct master *master,
                                       const struct hello *hello, const char *text,
-                                      size_t len, const struct addr *addr)
+                                      size_t len, const struct addr *addr,
+                                      bool is_signed)
 {
     if (!hello_place_ok(core, master, hello, addr))
         return NULL;
@@ -282,6 +282,7 @@ static struct voter *hello_learn_peer(struct core *core, struct master *master,
     voter->peer->heard_at = core->now;
     mem_free(voter->unread);
     voter->unread = mem_strndup(text, len);
+    voter->unread_signed = is_signed;
     return NULL;
 }
 
@@ -576,11 +577,45 @@ static void hello_apply(struct core *core, struct voter *voter,
     hello_note_form(core, master, voter, hello);
 }
 
-void hello_on_text(struct core *core, const char *text, size_t len,
-                   const struct link *sub)
+/* One that may be believed, as far as signatures go. */
+static void hello_take(struct core *core, struct master *master,
+                       const struct hello *hello, const char *text, size_t len,
+                       const struct link *sub, bool is_signed)
 {
-    struct hello hello;
     struct addr addr = {0};
+
+    if (hello->epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX ||
+        hello->config_epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX) {
+        hello_refuse(core, text, len, "absurd epoch");
+        return;
+    }
+    struct voter *voter = voter_find(master, hello->run_id);
+    const char *name = hello_awaits(core, master, voter, hello);
+    if (name != NULL) {
+        resolve_then_hello(core, name, text, len, is_signed);
+        return;
+    }
+    const struct link *from = sub != NULL ? sub : master->current->link;
+    if (voter == NULL ||
+        resolve_compare(core, &voter->peer->addr, hello->ip, hello->port) != SAME_YES) {
+        voter = NULL;
+        if (resolve_addr(core, &addr, hello->ip, hello->port) != 0 || addr.port == 0 ||
+            addr.ip[0] == '\0')
+            hello_refuse(core, text, len, "the sender's address cannot be used");
+        else if (scope_accepts(core, from, &addr, "a sentinel"))
+            voter = hello_learn_peer(core, master, hello, text, len, &addr, is_signed);
+        addr_release(&addr);
+    }
+    if (voter != NULL)
+        hello_apply(core, voter, hello, from);
+}
+
+/* |len| bytes of |text| are a hello, which is plain or came in |companion|. */
+static void hello_judge(struct core *core, const char *text, size_t len,
+                        const struct companion *companion, const struct link *sub)
+{
+    char place[ADDR_NAME_CAP];
+    struct hello hello;
 
     const char *wrong = hello_parse(&hello, text, len);
     if (wrong != NULL && sub != NULL && strstr(text, core->myid) != NULL)
@@ -589,39 +624,49 @@ void hello_on_text(struct core *core, const char *text, size_t len,
         hello_refuse(core, text, len, wrong);
         return;
     }
+    addr_place(place, hello.ip, ':', hello.port);
     if (strcmp(hello.run_id, core->myid) == 0) {
-        hello_on_own_id(core, &hello, text, len, sub != NULL);
+        if (sub == NULL || !hello_is_own_place(core, place))
+            hello_on_own_id(core, place, text, len, companion, sub != NULL);
         return;
     }
     struct master *master = core_master_by_name(core, hello.master);
     if (master == NULL) {
         emit_note(core, "hello about '%s', which is not monitored here", hello.master);
+    } else if (companion == NULL) {
+        if (sign_accepts_plain(core, master, text, len, hello.run_id, place))
+            hello_take(core, master, &hello, text, len, sub, false);
+    } else if (sign_accepts(core, master, companion, text, hello.run_id, place)) {
+        hello_take(core, master, &hello, text, len, sub, true);
+        sign_note(core, master, hello.run_id, companion, text);
+    }
+}
+
+void hello_on_text(struct core *core, const char *text, size_t len,
+                   const struct link *sub)
+{
+    struct companion companion;
+
+    if (!sign_split(&companion, text, len))
+        hello_judge(core, text, len, NULL, sub);
+    else if (core_gossip_auth(core) != GOSSIP_AUTH_OFF)
+        hello_judge(core, text, companion.hello_len, &companion, sub);
+    /* else the plain one says the same */
+}
+
+void hello_again(struct core *core, const char *text, size_t len, bool is_signed)
+{
+    struct hello hello;
+
+    if (!is_signed) {
+        hello_on_text(core, text, len, NULL);
         return;
     }
-    if (hello.epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX ||
-        hello.config_epoch > core->current_epoch + CORE_EPOCH_JUMP_MAX) {
-        hello_refuse(core, text, len, "absurd epoch");
+    if (hello_parse(&hello, text, len) != NULL)
         return;
-    }
-    struct voter *voter = voter_find(master, hello.run_id);
-    const char *name = hello_awaits(core, master, voter, &hello);
-    if (name != NULL) {
-        resolve_then_hello(core, name, text, len);
-        return;
-    }
-    const struct link *from = sub != NULL ? sub : master->current->link;
-    if (voter == NULL ||
-        resolve_compare(core, &voter->peer->addr, hello.ip, hello.port) != SAME_YES) {
-        voter = NULL;
-        if (resolve_addr(core, &addr, hello.ip, hello.port) != 0 || addr.port == 0 ||
-            addr.ip[0] == '\0')
-            hello_refuse(core, text, len, "the sender's address cannot be used");
-        else if (scope_accepts(core, from, &addr, "a sentinel"))
-            voter = hello_learn_peer(core, master, &hello, text, len, &addr);
-        addr_release(&addr);
-    }
-    if (voter != NULL)
-        hello_apply(core, voter, &hello, from);
+    struct master *master = core_master_by_name(core, hello.master);
+    if (master != NULL)
+        hello_take(core, master, &hello, text, len, NULL, true);
 }
 
 /* So that a hello of ours is recognised when it comes back. */
@@ -635,28 +680,63 @@ static void hello_note_own_place(struct core *core, const char *host, int64_t po
                  "%s", place);
 }
 
-void hello_publish(struct core *core, struct master *master, struct link *link,
-                   struct node *node)
+#define HELLO_PAYLOAD_CAP (HELLO_TEXT_MAX + ADDR_HOST_MAX + SIGN_EXTRA_CAP)
+
+/* What |link| is to be told about |master|; false: nothing now. */
+static bool hello_compose(struct core *core, const struct master *master,
+                          const struct link *link, char payload[HELLO_PAYLOAD_CAP])
 {
-    char payload[HELLO_TEXT_MAX + ADDR_HOST_MAX];
     const struct addr *addr = &master_address_node(master)->addr;
     const char *own = scope_own_host(core, link), *host = core_host(core, addr);
     int64_t port = core_number(core, CORE_OPT_ANNOUNCE_PORT);
 
     if (!link_is_open(link) || own[0] == '\0' || !durable_hello_allowed(master) ||
         (link->peer != NULL && !peer_is_itself(link->peer)))
-        return;
+        return false;
     scope_check_told(core, link, own, "This sentinel");
     scope_check_told(core, link, host, master->name);
     if (port == 0)
         port = core_number(core, CORE_OPT_PORT);
     hello_note_own_place(core, own, port);
-    snprintf(payload, sizeof(payload),
+    snprintf(payload, HELLO_PAYLOAD_CAP - SIGN_EXTRA_CAP,
              "%s,%" PRId64 ",%s,%" PRIu64 ",%s,%s,%u,%" PRIu64, own, port, core->myid,
              core->disk_epoch, master->name, host, addr->port, master->config_epoch);
+    return true;
+}
+
+/* The companion of the hello in |payload|. */
+static void hello_publish_companion(struct core *core, const struct master *master,
+                                    struct link *link, const char *payload)
+{
+    char companion[HELLO_PAYLOAD_CAP];
+
+    snprintf(companion, sizeof(companion), "%s", payload);
+    sign_append(core, master, companion, sizeof(companion));
+    command_publish(core, link, master, companion);
+}
+
+void hello_publish(struct core *core, struct master *master, struct link *link,
+                   struct node *node)
+{
+    char payload[HELLO_PAYLOAD_CAP];
+
+    if (!hello_compose(core, master, link, payload))
+        return;
+    /* First, so that the plain one is known when it comes. */
+    if (core_gossip_auth(core) != GOSSIP_AUTH_OFF)
+        hello_publish_companion(core, master, link, payload);
     command_publish(core, link, master, payload);
     if (node != NULL)
         node->hello_pending = true;
+}
+
+void hello_stand(struct core *core, struct master *master, struct link *link)
+{
+    char payload[HELLO_PAYLOAD_CAP];
+
+    if (core_gossip_auth(core) != GOSSIP_AUTH_OFF &&
+        hello_compose(core, master, link, payload))
+        hello_publish_companion(core, master, link, payload);
 }
 
 void hello_publish_all(struct core *core, struct master *master)

@@ -209,7 +209,7 @@ enum same resolve_compare(struct core *core, const struct addr *addr, const char
 void resolve_then_info(struct core *core, const char *host, const struct node *node);
 /* ... takes the message |text| as if it came then, ... */
 void resolve_then_hello(struct core *core, const char *host, const char *text,
-                        size_t len);
+                        size_t len, bool is_signed);
 /* ... or handles |rq|, a CORE_RQ_MONITOR, again. False: there is nothing to wait for.
  */
 bool resolve_then_monitor(struct core *core, const struct core_request *rq);
@@ -290,6 +290,14 @@ void info_on_reply(struct core *core, struct node *node,
  * or it has waited for a name. */
 void hello_on_text(struct core *core, const char *text, size_t len,
                    const struct link *sub);
+/* Takes a hello, not a companion, that was put off: |is_signed| says whether it had
+ * one. */
+void hello_again(struct core *core, const char *text, size_t len, bool is_signed);
+/* Tells the peer of |link|, signed, that we stand for election as leader of |master|.
+ * Nothing without a secret. */
+void hello_stand(struct core *core, struct master *master, struct link *link);
+/* Strict unsigned decimal of at most 19 digits; false also above INT64_MAX. */
+bool hello_number(uint64_t *out, const char *text, size_t len);
 /* Sends one hello about |master| over |link|; |node| is whose link it is, or NULL. */
 void hello_publish(struct core *core, struct master *master, struct link *link,
                    struct node *node);
@@ -299,6 +307,57 @@ void hello_on_peer_timer(struct core *core, struct peer *peer);
 /* The sender of a hello was asked whether it is true. */
 void hello_on_claim(struct core *core, struct voter *voter,
                     const struct resp_value *value);
+
+/* ---- sign.c ---- */
+/* A companion: a hello with the proof that its sender knows the secret. */
+struct companion {
+    size_t hello_len;  /* so many bytes of the text are the plain hello */
+    size_t signed_len; /* so many are proved */
+    int64_t stamp;
+    uint64_t stands_epoch; /* of the election its sender stands in; 0: none */
+    const char *code;      /* SIGN_CODE_LEN hexadecimal digits */
+};
+#define SIGN_CODE_LEN ((size_t)2 * CORE_MAC_LEN)
+/* Bytes that a companion has more than its hello, at most, and the NUL. */
+#define SIGN_EXTRA_CAP 128
+/* Has |text| the form of a companion? */
+bool sign_split(struct companion *companion, const char *text, size_t len);
+/* Appends to the hello in |text| what makes it a companion; |cap| has room for it. */
+void sign_append(struct core *core, const struct master *master, char *text,
+                 size_t cap);
+/* Does its writer know a secret of ours? */
+bool sign_is_good(const struct core *core, const struct companion *companion,
+                  const char *text);
+/* Is the companion |text| of |run_id| (at |place|, about |master|) good, and not an old
+ * one? If so, that one is a signer from now on; if not it is counted and said. */
+bool sign_accepts(struct core *core, struct master *master,
+                  const struct companion *companion, const char *text,
+                  const char *run_id, const char *place);
+/* The same of a hello without signature. */
+bool sign_accepts_plain(struct core *core, struct master *master, const char *text,
+                        size_t len, const char *run_id, const char *place);
+/* The companion that was accepted has been read: what it vouches for. */
+void sign_note(const struct core *core, struct master *master, const char *run_id,
+               const struct companion *companion, const char *text);
+/* May |candidate| have a vote in |epoch|, as far as signatures go? */
+bool sign_may_stand(const struct core *core, const struct master *master,
+                    const char *candidate, uint64_t epoch);
+/* The peer of that run id answers for itself on a new connection: its clock may have
+ * gone back. */
+void sign_on_reached(struct core *core, const char *run_id);
+void sign_add_signer(struct core *core, const char *run_id);
+void sign_forget(struct core *core, const char *run_id);
+/* Settings have changed, or loading ends. */
+void sign_on_settings(struct core *core);
+/* If |setting| is a secret: ERR_RANGE if it is too short or long, ERR_STATE if nobody
+ * gave us core_use_mac(). */
+int sign_check_secret(const struct core *core, const struct core_setting *setting,
+                      struct error *err);
+/* The same of several settings of a running sentinel; ERR_STATE also if signatures
+ * would be required without a secret. */
+int sign_check_settings(const struct core *core, const struct core_setting *settings,
+                        size_t n, struct error *err);
+void sign_release(struct core *core);
 
 /* ---- scope.c ---- */
 /* May |addr|, which |what| is said to have by whoever is behind |from|, be used? Logs

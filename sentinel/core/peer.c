@@ -139,7 +139,7 @@ static void peer_read_hellos(struct core *core, const char *run_id)
         if (voter != NULL) {
             text = voter->unread;
             voter->unread = NULL;
-            hello_on_text(core, text, strlen(text), NULL);
+            hello_again(core, text, strlen(text), voter->unread_signed);
         }
     } while (text != NULL);
 }
@@ -349,8 +349,10 @@ static void peer_identified(struct core *core, struct peer *peer, enum peer_iden
     peer->refused = false;
     peer->absent_since = CORE_NEVER;
     addr_release(&peer->home);
-    if (ident == IDENT_SELF)
+    if (ident == IDENT_SELF) {
+        sign_on_reached(core, peer->run_id);
         peer_replace_others(core, peer);
+    }
     bool is_news = !peer->verified;
     if (is_news)
         peer_verify(core, peer);

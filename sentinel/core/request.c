@@ -129,6 +129,7 @@ static void request_forget(struct core *core, const struct core_request *rq)
             emit_voter(core, LOG_LVL_WARNING, "-sentinel", voter, "#on request");
             voter_free(core, voter);
             master_forget_former(master, rq->text);
+            sign_forget(core, rq->text);
             durable_touch(core, master);
             detect_master(core, master);
         }
@@ -198,7 +199,7 @@ static void request_settings(struct core *core, const struct core_request *rq,
             return;
         }
     }
-    int status = 0;
+    int status = sign_check_settings(core, rq->settings, rq->n_settings, &err);
     for (size_t i = 0; i < rq->n_settings && status == 0; i++)
         status = settings_apply(core, NULL, &rq->settings[i], &err);
     settings_applied(core, NULL);

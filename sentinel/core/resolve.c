@@ -23,6 +23,7 @@ struct waiter {
     struct slot_id link; /* WAIT_INFO: of the node that is asked again */
     char *text;          /* WAIT_HELLO: the message; WAIT_MONITOR: the master's name */
     size_t len;
+    bool is_signed; /* WAIT_HELLO */
     struct core_request monitor;
     struct waiter *prev, *next;
 };
@@ -251,7 +252,7 @@ void resolve_then_info(struct core *core, const char *host, const struct node *n
 }
 
 void resolve_then_hello(struct core *core, const char *host, const char *text,
-                        size_t len)
+                        size_t len, bool is_signed)
 {
     const struct hostname *name = hostname_find(core, host);
     struct waiter *waiter;
@@ -259,8 +260,8 @@ void resolve_then_hello(struct core *core, const char *host, const char *text,
     /* The same message comes through each server. */
     DL_FOREACH(name != NULL ? name->waiters : NULL, waiter)
     {
-        if (waiter->kind == WAIT_HELLO && waiter->len == len &&
-            memcmp(waiter->text, text, len) == 0)
+        if (waiter->kind == WAIT_HELLO && waiter->is_signed == is_signed &&
+            waiter->len == len && memcmp(waiter->text, text, len) == 0)
             return;
     }
     waiter = waiter_add(core, host, WAIT_HELLO);
@@ -268,6 +269,7 @@ void resolve_then_hello(struct core *core, const char *host, const char *text,
         return;
     waiter->text = mem_strndup(text, len);
     waiter->len = len;
+    waiter->is_signed = is_signed;
 }
 
 bool resolve_then_monitor(struct core *core, const struct core_request *rq)
@@ -295,7 +297,7 @@ static void waiter_run(struct core *core, struct waiter *waiter, const char *hos
             node_info_soon(core, link->node, 0);
         break;
     case WAIT_HELLO:
-        hello_on_text(core, waiter->text, waiter->len, NULL);
+        hello_again(core, waiter->text, waiter->len, waiter->is_signed);
         break;
     case WAIT_MONITOR:
         waiter->monitor.name = waiter->text;

@@ -37,6 +37,8 @@ void settings_release(struct core *core)
     mem_free(core->sentinel_user);
     mem_free(core->sentinel_pass);
     mem_free(core->requirepass);
+    mem_free(core->gossip_secret);
+    mem_free(core->gossip_secret_also);
 }
 
 static int rename_command(struct master *master, const char *from, const char *to,
@@ -90,6 +92,7 @@ void settings_applied(struct core *core, struct master *master)
             link_reauth(core, p->link);
     }
     core->auth_changed = false;
+    sign_on_settings(core);
     if (master == NULL || !master->auth_changed)
         return;
     master->auth_changed = false;
@@ -176,9 +179,28 @@ static int apply_of_master(struct core *core, struct master *master,
     return 0;
 }
 
+/* A new secret that the others accept already is no reason to refuse those who do not
+ * sign with it yet: the old one stays good. */
+static void apply_secret(struct core *core, const char *secret)
+{
+    char *old = core->gossip_secret;
+
+    if (core->started && core->gossip_secret_also != NULL &&
+        strcmp(core->gossip_secret_also, secret) == 0) {
+        core->gossip_secret = core->gossip_secret_also;
+        core->gossip_secret_also = old;
+    } else {
+        mem_replace(&core->gossip_secret, secret);
+    }
+}
+
 static int apply_of_sentinel(struct core *core, const struct core_setting *s,
                              struct error *err)
 {
+    int status = sign_check_secret(core, s, err);
+
+    if (status != 0)
+        return status;
     switch (s->option) {
     case CORE_OPT_MYID:
         if (strlen(s->text) != RUN_ID_LEN)
@@ -220,6 +242,15 @@ static int apply_of_sentinel(struct core *core, const struct core_setting *s,
         relink_peers(core);
         for (struct master *m = core->masters; m != NULL; m = m->hh.next)
             relink_nodes(core, m);
+        break;
+    case CORE_OPT_GOSSIP_SECRET:
+        apply_secret(core, s->text);
+        break;
+    case CORE_OPT_GOSSIP_SECRET_ALSO:
+        mem_replace(&core->gossip_secret_also, s->text);
+        break;
+    case CORE_OPT_KNOWN_SIGNER:
+        sign_add_signer(core, s->text);
         break;
     case CORE_OPT_REQUIREPASS:
         mem_replace(&core->requirepass, s->text);

@@ -161,6 +161,12 @@ enum peer_ident {
     IDENT_OTHER,   /* somebody else, or no sentinel */
 };
 
+/* What was said about refused hellos of a sender (sign.c). */
+struct refusal_told {
+    uint8_t why; /* the worst reason; 0: nothing */
+    int64_t at;  /* the last refusal, said or not */
+};
+
 /* Another sentinel process, once for the whole program. */
 struct peer {
     char run_id[RUN_ID_CAP];
@@ -180,6 +186,8 @@ struct peer {
     int64_t absent_since; /* somebody else answers at its address; CORE_NEVER if not */
     struct voter *voters; /* utlist, one per master it monitors too */
     uint32_t n_voters;
+    uint32_t n_refused_hellos; /* for want of a good signature */
+    struct refusal_told hellos_told;
     struct voter *hello_next; /* whose hello goes out next */
     struct timer hello_timer; /* of a stranger: when it is given up */
     UT_hash_handle hh;        /* in core->peers, by run_id */
@@ -191,6 +199,30 @@ struct claim {
     uint64_t config_epoch;
     char host[ADDR_HOST_MAX + 1]; /* "": none */
     int64_t port;
+};
+
+/* A run id of which somebody knows the group's secret (sign.c). */
+struct signer {
+    char run_id[RUN_ID_CAP];
+    int64_t stamp;    /* the newest it has signed; 0: any is new */
+    int64_t heard_at; /* when that was heard */
+    UT_hash_handle hh;
+};
+
+/* The last few hellos of a voter that were signed, by their digests: they also come
+ * without signature, for those who do not know of any. */
+#define VOUCHED_N 4
+struct vouched {
+    uint64_t digest[VOUCHED_N];
+    uint8_t next;
+    int64_t at; /* when the last companion came */
+};
+
+/* Senders that are not peers and were refused, as far as this was said. */
+#define REFUSED_SENDERS 16
+struct refused_sender {
+    char run_id[RUN_ID_CAP];
+    struct refusal_told told;
 };
 
 /* What one peer last said about one master. */
@@ -211,8 +243,11 @@ struct voter {
     int64_t hello_at;   /* last hello from it about this master */
     struct claim claim; /* what that said, while it is being confirmed */
     char *unread;       /* of a stranger: its last hello, read once it is verified */
-    bool may_be_real;   /* of a stranger: counts in our majority for a moment */
-    bool says_ip;       /* and that gave the master's address in numbers */
+    bool unread_signed; /* and that was signed */
+    struct vouched vouched;
+    uint64_t stands_epoch; /* it has signed that it stands for election then; 0 never */
+    bool may_be_real;      /* of a stranger: counts in our majority for a moment */
+    bool says_ip;          /* and that gave the master's address in numbers */
     struct timer down_timer;
     struct voter *prev, *next; /* in peer->voters */
     UT_hash_handle hh;         /* in master->voters, by peer->run_id */
@@ -346,6 +381,7 @@ struct core {
     /* settings, indexed by enum core_option where they are numbers */
     int64_t numbers[CORE_OPT_N];
     char *announce_ip, *sentinel_user, *sentinel_pass, *requirepass;
+    char *gossip_secret, *gossip_secret_also;
     bool auth_changed; /* while settings are applied */
 
     uint64_t current_epoch;
@@ -397,6 +433,16 @@ struct core {
     uint32_t n_strangers;             /* peers that are not verified */
     char own_place[8][ADDR_NAME_CAP]; /* "host:port" as our hellos gave them */
     uint32_t n_own_places;
+
+    /* signed hellos (sign.c) */
+    core_mac_fn *mac;
+    struct signer *signers;                         /* uthash by run id */
+    int64_t stamp;                                  /* the last one that we signed */
+    uint64_t n_unsigned, n_bad_signatures, n_stale; /* hellos that were refused */
+    struct refused_sender refused_senders[REFUSED_SENDERS];
+    uint32_t n_refused_senders;
+    int64_t refused_sender_at; /* when the last one was said; CORE_NEVER */
+
     char twin[ADDR_NAME_CAP]; /* where our own run id was announced from as well */
     int64_t twin_at, twin_told_at;
     struct core_actions *actions; /* of the step under way */
@@ -449,6 +495,15 @@ const char *failover_state_name(enum failover_state state);
 /* Sentinels that can be used for |master| and known ones, ourselves included. */
 uint32_t master_usable_voters(const struct master *master);
 uint32_t master_known_voters(const struct master *master);
+
+/* What is demanded of hellos: never GOSSIP_AUTH_UNSET, and OFF without a secret. */
+enum core_gossip_auth core_gossip_auth(const struct core *core);
+/* "off", "prefer" or "require"; "" for GOSSIP_AUTH_UNSET. */
+const char *gossip_auth_name(enum core_gossip_auth auth);
+/* And back, in any case; GOSSIP_AUTH_UNSET for any other word. */
+enum core_gossip_auth gossip_auth_named(const char *word);
+/* Has that sentinel ever signed a hello? */
+bool core_is_signer(const struct core *core, const char *run_id);
 
 /* Is there news of another address for |peer| that is not a minute old? */
 bool peer_has_rival(const struct core *core, const struct peer *peer);

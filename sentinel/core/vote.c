@@ -72,8 +72,9 @@ static bool vote_may_go_to(const struct core *core, const struct master *master,
            voter_find(master, candidate) != NULL || master_remembers(master, candidate);
 }
 
+/* |why|: what the candidate is not, or has not done. */
 static void vote_refuse(struct core *core, const struct master *master,
-                        const struct core_request *request, bool down)
+                        const struct core_request *request, bool down, const char *why)
 {
     core->n_refused_votes++;
     emit_answer_vote(core, request->client, down, NULL, 0);
@@ -81,9 +82,8 @@ static void vote_refuse(struct core *core, const struct master *master,
         core->now - core->refused_vote_logged_at < REFUSED_VOTE_LOG_MS)
         return;
     core->refused_vote_logged_at = core->now;
-    emit_log(core, LOG_LVL_WARNING,
-             "Refused a vote for master %s: %s is not a known sentinel (yet)",
-             master->name, request->text);
+    emit_log(core, LOG_LVL_WARNING, "Refused a vote for master %s: %s %s", master->name,
+             request->text, why);
 }
 
 void vote_on_request(struct core *core, const struct core_request *request)
@@ -109,7 +109,11 @@ void vote_on_request(struct core *core, const struct core_request *request)
         return;
     }
     if (!vote_may_go_to(core, master, request->text)) {
-        vote_refuse(core, master, request, down);
+        vote_refuse(core, master, request, down, "is not a known sentinel (yet)");
+        return;
+    }
+    if (!sign_may_stand(core, master, request->text, request->epoch)) {
+        vote_refuse(core, master, request, down, "has not signed that it asks for it");
         return;
     }
     vote_grant(core, master, request->epoch, request->text, &leader_epoch);
@@ -130,8 +134,10 @@ void vote_ask_one(struct core *core, struct voter *voter)
         bool voted = voter->answered_epoch == fo->epoch && voter->leader[0] != '\0' &&
                      voter->leader_epoch >= fo->epoch;
         if (voter->asked_epoch != fo->epoch ||
-            (!voted && voter->answered_epoch == fo->epoch))
+            (!voted && voter->answered_epoch == fo->epoch)) {
+            hello_stand(core, voter->master, voter->peer->link);
             command_ask(core, voter, fo->epoch);
+        }
         return;
     }
     if (voter->master->current->s_down && voter->asked_at == CORE_NEVER)

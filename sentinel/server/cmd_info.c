@@ -272,9 +272,13 @@ static void cmd_info_sentinel(const struct server *server, struct buf *out)
                "sentinel_unverified_peers:%u\r\n"
                "sentinel_hellos_malformed:%" PRIu64 "\r\n"
                "sentinel_hellos_contradicted:%" PRIu64 "\r\n"
+               "sentinel_hellos_unsigned:%" PRIu64 "\r\n"
+               "sentinel_hellos_bad_signature:%" PRIu64 "\r\n"
+               "sentinel_hellos_stale:%" PRIu64 "\r\n"
                "sentinel_votes_refused:%" PRIu64 "\r\n"
                "sentinel_duplicate_myid:%s\r\n",
                core->n_strangers, core->n_bad_hellos, core->n_contradicted,
+               core->n_unsigned, core->n_bad_signatures, core->n_stale,
                core->n_refused_votes, core_has_twin(core) ? core->twin : "none");
 }
 

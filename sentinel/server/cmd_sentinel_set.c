@@ -204,7 +204,8 @@ enum cmd_sentinel_set_config_kind {
     CONFIG_BOOL,
     CONFIG_PORT,
     CONFIG_TEXT,
-    CONFIG_LEVEL
+    CONFIG_LEVEL,
+    CONFIG_AUTH /* what gossip-auth says */
 };
 
 /* In the order of CONFIG GET. */
@@ -222,6 +223,9 @@ static const struct cmd_sentinel_set_param {
     {"loglevel", CORE_OPT_N, CONFIG_LEVEL},
     {"tls-verify-hostname", CORE_OPT_TLS_VERIFY_HOSTNAME, CONFIG_BOOL},
     {"vote-for-unknown", CORE_OPT_VOTE_FOR_UNKNOWN, CONFIG_BOOL},
+    {"gossip-secret", CORE_OPT_GOSSIP_SECRET, CONFIG_TEXT},
+    {"gossip-secret-also", CORE_OPT_GOSSIP_SECRET_ALSO, CONFIG_TEXT},
+    {"gossip-auth", CORE_OPT_GOSSIP_AUTH, CONFIG_AUTH},
 };
 #define N_PARAMS (sizeof(cmd_sentinel_set_params) / sizeof(cmd_sentinel_set_params[0]))
 #define N_CONFIG (N_PARAMS + CMD_SENTINEL_TLS_N)
@@ -250,6 +254,9 @@ static void cmd_sentinel_set_write_param(struct session *session, size_t i)
     case CONFIG_LEVEL:
         resp_bulk_str(out, cmd_sentinel_set_levels[log_get_level()]);
         return;
+    case CONFIG_AUTH:
+        resp_bulk_str(out, gossip_auth_name(core_gossip_auth(core)));
+        return;
     case CONFIG_TEXT:
         break;
     }
@@ -259,6 +266,10 @@ static void cmd_sentinel_set_write_param(struct session *session, size_t i)
         text = core->sentinel_user;
     else if (option == CORE_OPT_SENTINEL_PASS)
         text = core->sentinel_pass;
+    else if (option == CORE_OPT_GOSSIP_SECRET)
+        text = core->gossip_secret;
+    else if (option == CORE_OPT_GOSSIP_SECRET_ALSO)
+        text = core->gossip_secret_also;
     resp_bulk_str(out, text != NULL ? text : "");
 }
 
@@ -311,6 +322,9 @@ static bool cmd_sentinel_set_check_param(size_t i, const struct resp_arg *value,
     case CONFIG_LEVEL:
         *level = cmd_sentinel_set_level(value);
         return *level >= 0;
+    case CONFIG_AUTH:
+        setting->number = gossip_auth_named(value->str);
+        return setting->number != GOSSIP_AUTH_UNSET && arg_is_text(value);
     case CONFIG_TEXT:
         break;
     }

@@ -183,11 +183,12 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     view_flag(&flags, core_voter_says_down(server->core, voter), "master_down");
 
     bool has_rival = peer_has_rival(server->core, peer);
+    bool has_auth = core_gossip_auth(server->core) != GOSSIP_AUTH_OFF;
     char rival[ADDR_NAME_CAP];
 
     resp_map(out, proto,
              14 + (size_t)(voter->s_down ? 1 : 0) + (has_rival ? 1 : 0) +
-                 (size_t)(peer->link->refusals != NULL ? 1 : 0));
+                 (has_auth ? 2 : 0) + (size_t)(peer->link->refusals != NULL ? 1 : 0));
     view_text(out, "name", peer->run_id);
     view_text(out, "ip", core_host(server->core, &peer->addr));
     view_int(out, "port", peer->addr.port);
@@ -204,5 +205,10 @@ void view_write_voter(const struct server *server, struct buf *out, int proto,
     view_uint(out, "voted-leader-epoch", voter->leader_epoch);
     if (has_rival) /* the same run id is announced from there as well */
         view_text(out, "duplicate-myid-at", addr_name(&peer->rival, false, rival));
+    if (has_auth) {
+        bool is_signer = core_is_signer(server->core, peer->run_id);
+        view_text(out, "hello-signed", is_signer ? "yes" : "no");
+        view_uint(out, "hellos-refused", peer->n_refused_hellos);
+    }
     view_refusals(out, peer->link);
 }

@@ -7,6 +7,7 @@
 #include "common/hash.h"
 #include "common/mem.h"
 #include "tests/fuzz/reload.h"
+#include "tests/lib/mac.h"
 
 #include <string.h>
 
@@ -22,6 +23,7 @@ void bench_init(struct bench *bench, uint64_t seed)
 {
     memset(bench, 0, sizeof(*bench));
     bench->core = core_new(seed);
+    core_use_mac(bench->core, mac_fake);
     bench->actions = core_actions_new();
     bench->now = 1000000;
     bench->wall = 1700000000000;

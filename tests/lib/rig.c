@@ -9,6 +9,7 @@
 
 #include "common/assert.h"
 #include "common/mem.h"
+#include "tests/lib/mac.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,7 @@ void rig_init(struct rig *rig, uint64_t seed)
 {
     memset(rig, 0, sizeof(*rig));
     rig->core = core_new(seed);
+    core_use_mac(rig->core, mac_fake);
     rig->actions = core_actions_new();
     rig->now = 1000000;
     rig->wall = 1700000000000;

@@ -18,6 +18,7 @@
 #include "tests/scenario/story.h"
 
 #include "common/mem.h"
+#include "tests/lib/mac.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -124,6 +125,8 @@ static bool do_sentinels(struct story *story)
     int n_stock = (int)story_number(story, "stock", 0);
     if (n < 1 || n > 9)
         return story_fail(story, "how many?", story_word(story, 1));
+    if (story_option(story, "gossip") != NULL)
+        sim->auth = gossip_auth_named(story_option(story, "gossip"));
     for (int i = 0; i < sim->n_groups; i++) {
         struct args words = story->words;
         char *first = words.words[1];
@@ -572,6 +575,7 @@ static bool do_roles(struct story *story)
 
 /*
  * hello r1|s1 s9 epoch=9 master=r2 [of=m1] config-epoch=9 [ip=10.9.9.9] [port=26379]
+ *     [signed="with that secret"] [stamp=-20000, ms from now]
  * Somebody publishes a hello in the name of a sentinel: on a data server, or to a
  * sentinel directly. s1 to s9 stand for the run ids 1111... to 9999...
  */
@@ -598,6 +602,9 @@ static bool do_hello(struct story *story)
                story_number(story, "port", 26379), id, epoch != NULL ? epoch : "0",
                of != NULL ? of : "m1", named->ip, named->port,
                config_epoch != NULL ? config_epoch : "0");
+    if (story_option(story, "signed") != NULL)
+        mac_companion(&text, story_option(story, "signed"),
+                      HOST_WALL_BASE + sim->now + story_number(story, "stamp", 0), 0);
     if (to->redis != NULL)
         redis_publish(to->redis, text.data, text.len, redis_is_master(to->redis), 0);
     else

@@ -25,6 +25,9 @@ void build_config(struct host *host)
     if (host->id[0] != '\0')
         buf_printf(out, "sentinel myid %s\n", host->id);
     names_config(sim, host->machine, out);
+    if (sim->auth != GOSSIP_AUTH_UNSET && host->kind == NULL)
+        buf_printf(out, "sentinel gossip-secret \"%s\"\nsentinel gossip-auth %s\n",
+                   SIM_SECRET, gossip_auth_name(sim->auth));
     for (int i = 0; i < sim->n_groups; i++) {
         const struct group *g = &sim->groups[i];
         const struct machine *master = &sim->nodes[g->master];
@@ -135,6 +138,18 @@ static void build_network(struct sim *sim, int n_nodes)
     sim->jitter = (int16_t)rng_below(&rng, 4);
 }
 
+/* In one run of three hellos are signed, in half of these they must be: not where stock
+ * sentinels are, who cannot. */
+static void build_auth(struct sim *sim, bool has_stock)
+{
+    struct rng rng;
+
+    rng_seed(&rng, sim->options.seed, 6);
+    if (rng_chance(&rng, 1, 3))
+        sim->auth = rng_chance(&rng, 1, 2) || has_stock ? GOSSIP_AUTH_PREFER
+                                                        : GOSSIP_AUTH_REQUIRE;
+}
+
 /* One to three masters; once in a while one set of sentinels watches very many. */
 static int draw_groups(struct rng *rng)
 {
@@ -174,6 +189,7 @@ void build_swarm(struct sim *sim)
     build_faults(sim);
     names_draw(sim);
     int n_stock = draw_stock(sim, n_sentinels);
+    build_auth(sim, n_stock > 0);
     for (int g = 0; g < sim->n_groups; g++) {
         rng_seed(&sim->groups[g].rng, sim->options.seed, 3000 + (uint64_t)g);
         build_group(sim, g, n_sentinels);
@@ -210,6 +226,8 @@ void sim_describe(const struct sim *sim, struct buf *out)
                sim->n_nodes - n_redis, sim->n_groups, n_redis, sim->fault_mean_ms);
     if (sim->names.used)
         buf_puts(out, sim->names.announced ? " (names)" : " (names, replicas without)");
+    if (sim->auth != GOSSIP_AUTH_UNSET)
+        buf_printf(out, " (signed: %s)", gossip_auth_name(sim->auth));
     for (int i = 0; i < FAULT_N; i++)
         if (world_has_fault(sim, (enum fault_kind)i))
             buf_printf(out, " %s", fault_name((enum fault_kind)i));

@@ -15,6 +15,7 @@
  * the contract between the core and its driver. S9  A sentinel can read the file it
  * wrote, and keeps the run id it has told.
  * S12  Only sentinels that exist are counted as voters (forge.c).
+ * S13  Where hellos must be signed, nothing else is believed (forge.c).
  */
 #include "tests/sim/check.h"
 
@@ -121,9 +122,11 @@ static void check_vote(struct host *host, int group, uint64_t epoch, const char 
 
 void check_vote_answer(struct host *host, int group, const struct core_action *action)
 {
-    if (action->answer.leader != NULL && strcmp(action->answer.leader, "*") != 0)
+    if (action->answer.leader != NULL && strcmp(action->answer.leader, "*") != 0) {
         check_vote(host, group, action->answer.epoch, action->answer.leader,
                    "answers a vote");
+        forge_check_vote(host, group, action->answer.epoch, action->answer.leader);
+    }
 }
 
 /* |epoch| leaves the process; |seen| is the greatest that did. */
@@ -525,6 +528,7 @@ void check_state(struct sim *sim)
         if (!host->is_checked)
             core_check(host->core);
         host->is_checked = true;
+        forge_check_signed(sim, host);
         for (int g = 0; g < sim->n_groups && !sim->judge->is_off; g++) {
             const struct master *master = host_master(host, g);
             if (master == NULL)

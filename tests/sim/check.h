@@ -90,6 +90,9 @@ void forge_strike(struct sim *sim, struct rng *rng);
 void forge_remember(struct sim *sim, const char *payload);
 void forge_check(const struct sim *sim, const struct host *host,
                  const struct master *master);
+void forge_check_signed(const struct sim *sim, const struct host *host);
+void forge_check_vote(const struct host *host, int group, uint64_t epoch,
+                      const char *leader);
 
 int check_group_named(const struct sim *sim, const char *name, size_t len);
 

@@ -5,13 +5,24 @@
  *
  * One lie is not told here: a new master in the name of a real sentinel that cannot be
  * asked at that moment. While our own master is not well it is believed, as the truth
- * would have to be (decisions/0026); against that only a secret helps.
+ * would have to be (decisions/0026); against that only a secret helps. Where signatures
+ * are required it is told, too, and nothing of all this may be believed (S13).
  */
 #include "tests/sim/check.h"
+
+#include "tests/lib/mac.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Epochs that only a forger tells, where nobody may believe them. */
+#define FORGED_EPOCH 500000
+
+static bool forge_is_hopeless(const struct sim *sim)
+{
+    return sim->auth == GOSSIP_AUTH_REQUIRE;
+}
 
 static struct host *forge_host(struct sim *sim, struct rng *rng)
 {
@@ -58,18 +69,21 @@ static void forge_hello(struct sim *sim, struct rng *rng, struct buf *out)
     int port;
 
     bool is_stolen = forge_sender(sim, rng, id, &ip, &port);
-    snprintf(epoch, sizeof(epoch), "%d", (int)rng_below(rng, 20));
+    int least = forge_is_hopeless(sim) ? FORGED_EPOCH : 0;
+    snprintf(epoch, sizeof(epoch), "%d", least + (int)rng_below(rng, 20));
     snprintf(config_epoch, sizeof(config_epoch), "%d",
-             is_stolen ? 0 : (int)rng_below(rng, 1000));
+             is_stolen ? least : least + (int)rng_below(rng, 1000));
     if (rng_chance(rng, 1, 4)) {
         char *which = rng_chance(rng, 1, 2) ? epoch : config_epoch;
         snprintf(which, sizeof(epoch), "%s", absurd[rng_below(rng, 4)]);
     }
     /* An invented one may name any server at all. */
-    if (!is_stolen)
+    if (!is_stolen || forge_is_hopeless(sim))
         master = &sim->nodes[rng_below(rng, (uint32_t)sim->n_nodes)];
     buf_printf(out, "%s,%d,%s,%s,%s,%s,%d,%s", ip, port, id, epoch, group->name,
                master->ip, master->port, config_epoch);
+    if (sim->auth != GOSSIP_AUTH_UNSET && rng_chance(rng, 1, 2))
+        mac_companion(out, "a guess at the secret", sim->now, 1);
 }
 
 /* To a sentinel directly, or through a server. */
@@ -133,17 +147,59 @@ void forge_strike(struct sim *sim, struct rng *rng)
     buf_release(&text);
 }
 
+static bool forge_exists(const struct sim *sim, const struct host *host,
+                         const struct peer *peer)
+{
+    for (int i = 0; i < sim->n_nodes; i++)
+        if (sim->nodes[i].host != NULL && sim->nodes[i].host != host &&
+            strcmp(sim->nodes[i].host->id, peer->run_id) == 0)
+            return true;
+    return false;
+}
+
 /* S12: only sentinels that exist are counted, each once. */
 void forge_check(const struct sim *sim, const struct host *host,
                  const struct master *master)
 {
-    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next) {
-        bool exists = false;
-        for (int i = 0; i < sim->n_nodes && !exists; i++)
-            exists = sim->nodes[i].host != NULL && sim->nodes[i].host != host &&
-                     strcmp(sim->nodes[i].host->id, v->peer->run_id) == 0;
-        if (!exists)
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
+        if (!forge_exists(sim, host, v->peer))
             world_fail((struct sim *)sim, "S12: %s counts %s, which nobody is",
                        host->machine->name, v->peer->run_id);
+}
+
+/* S13: where hellos must be signed, nothing that is not leaves a trace. */
+void forge_check_signed(const struct sim *sim, const struct host *host)
+{
+    const struct core *core = host->core;
+
+    if (!forge_is_hopeless(sim))
+        return;
+    if (core->current_epoch >= FORGED_EPOCH)
+        world_fail((struct sim *)sim, "S13: %s believes epoch %" PRIu64,
+                   host->machine->name, core->current_epoch);
+    for (const struct peer *p = core->peers; p != NULL; p = p->hh.next)
+        if (!forge_exists(sim, host, p))
+            world_fail((struct sim *)sim, "S13: %s looks for %s, which nobody is",
+                       host->machine->name, p->run_id);
+}
+
+/* S13, too: |host| gave its vote to |leader|, which must have asked for one. */
+void forge_check_vote(const struct host *host, int group, uint64_t epoch,
+                      const char *leader)
+{
+    struct sim *sim = host->sim;
+    const struct judge *judge = sim->judge;
+
+    if (!forge_is_hopeless(sim) || group < 0 || judge->is_off)
+        return;
+    for (size_t i = judge->n_votes; i-- > 0;) {
+        const struct vote *vote = &judge->votes[i];
+        if (vote->group == group && vote->epoch == epoch &&
+            strcmp(vote->leader, leader) == 0 &&
+            strcmp(sim->nodes[vote->sentinel].host->id, leader) == 0)
+            return;
     }
+    world_fail(sim,
+               "S13: %s votes for %.8s in epoch %" PRIu64 " of %s, which did not ask",
+               host->machine->name, leader, epoch, sim->groups[group].name);
 }

@@ -5,13 +5,13 @@
 #include "tests/sim/world.h"
 
 #include "common/mem.h"
+#include "tests/lib/mac.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define HOST_CRON_MS 1000
-#define HOST_WALL_BASE INT64_C(1800000000000)
 
 /* A request that waits for its turn, with everything it points to. */
 struct request_copy {
@@ -397,6 +397,7 @@ void host_start(struct host *host)
     host->requests_tail = &host->requests;
     host->conf = conf_new();
     host->core = core_new(((uint64_t)rng_next(&host->rng) << 32) ^ ++host->n_starts);
+    core_use_mac(host->core, mac_fake);
     host->actions = core_actions_new();
     int rc =
         conf_read_main_text(host->conf, buf_text(&host->disk), host->disk.len, &error);

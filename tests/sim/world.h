@@ -17,7 +17,11 @@
 #include "tests/sim/sim.h"
 
 #define SIM_NODES_MAX 128
+/* What the clocks of machines show to begin with, where there is no chance. */
+#define HOST_WALL_BASE INT64_C(1800000000000)
 #define SIM_HELLO "__sentinel__:hello"
+/* The group's secret, where there is one. */
+#define SIM_SECRET "known to sentinels only"
 
 /* Which machines, as bits of node ids. */
 __extension__ typedef unsigned __int128 node_set;
@@ -510,7 +514,8 @@ struct sim {
     int16_t slow[SIM_NODES_MAX][SIM_NODES_MAX]; /* added */
 
     struct names names;
-    uint64_t faults; /* FAULT_BIT() */
+    enum core_gossip_auth auth; /* UNSET: sentinels have no secret */
+    uint64_t faults;            /* FAULT_BIT() */
     uint32_t n_strikes[FAULT_N];
     int64_t fault_mean_ms;
     int64_t faults_until;

@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(test_config_get)
 {
-    EXPECT("SENTINEL CONFIG GET [a-s]* tls-v*\r\n",
+    EXPECT("SENTINEL CONFIG GET [ahj-s]* tls-v*\r\n",
            "*16\r\n$17\r\nresolve-hostnames\r\n$2\r\nno\r\n$18\r\nannounce-hostnames"
            "\r\n$2\r\nno\r\n$11\r\nannounce-ip\r\n$0\r\n\r\n$13\r\nannounce-port\r\n"
            "$1\r\n0\r\n$13\r\nsentinel-user\r\n$0\r\n\r\n$13\r\nsentinel-pass\r\n$0\r\n"
@@ -272,7 +272,7 @@ START_TEST(test_config_set)
            "Warning\r\n",
            "+OK\r\n");
     ck_assert_int_eq(log_get_level(), LOG_LVL_WARNING);
-    EXPECT("SENTINEL CONFIG GET [a-s]* tls-v*\r\n",
+    EXPECT("SENTINEL CONFIG GET [ahj-s]* tls-v*\r\n",
            "*16\r\n$17\r\nresolve-hostnames\r\n$3\r\nyes\r\n$18\r\nannounce-hostnames"
            "\r\n$2\r\nno\r\n$11\r\nannounce-ip\r\n$7\r\n1.2.3.4\r\n$13\r\nannounce-port"
            "\r\n$4\r\n1234\r\n$13\r\nsentinel-user\r\n$1\r\nu\r\n$13\r\nsentinel-pass"
