@@ -14,6 +14,15 @@ def picture(sentinel):
             sorted(sentinel.config_lines("known-sentinel")))
 
 
+def settled_pictures(group):
+    """Of all sentinels, once their files have what they know."""
+    n_peers = len(group.sentinels) - 1
+    for sentinel in group.sentinels:
+        until(lambda s=sentinel: len(s.config_lines("known-sentinel")) == n_peers, 10,
+              f"{sentinel.name} has saved its peers")
+    return [picture(s) for s in group.sentinels]
+
+
 def lies(group, about):
     """Hellos; |about| is a sentinel in whose name some of them are."""
     master, replica = group.master.port, group.replicas[0].port
@@ -50,7 +59,7 @@ def counter(sentinel, name):
 def test_forged_hellos_and_votes_move_nothing(t):
     group = t.group(["ours"] * 3, down_after=2500).start()
     first, about = group.sentinels[:2]
-    before = [picture(s) for s in group.sentinels]
+    before = settled_pictures(group)
     for sentinel in group.sentinels:
         if sentinel is not about:
             tell(sentinel, lies(group, about))
