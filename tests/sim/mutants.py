@@ -108,6 +108,17 @@ MUTANTS = [
      "(unsure ? RETRY_UNSURE_MS : 0);",
      "    fo->retry_at = core->now + 2 * master->failover_timeout_ms + unsure;",
      "after a split election nobody tries again for long"),
+    ("unsigned-hello", "sentinel/core/sign.c",
+     "    if (auth == GOSSIP_AUTH_OFF || (auth == GOSSIP_AUTH_PREFER && !is_signer))\n",
+     "    if (auth == GOSSIP_AUTH_OFF || auth == GOSSIP_AUTH_REQUIRE || !is_signer)\n",
+     "believes hellos without signature"),
+    ("any-signature", "sentinel/core/sign.c",
+     "    return difference == 0;", "    return difference != 0 || core != NULL;",
+     "believes whatever signature"),
+    ("unsigned-candidate", "sentinel/core/sign.c",
+     "    return voter != NULL && voter->stands_epoch == epoch;",
+     "    return voter != NULL && epoch != 0;",
+     "votes for who has not signed that it asks"),
 ]
 
 BLOCKS = [50, 200, 1000, 4000, 20000]
