@@ -11,6 +11,14 @@ $(BUILD)/bench/load: $(call objects,tests/bench/load*.c) $(BUILD)/common.a
 	@echo "  LD    $@"
 	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(LDFLAGS)
 
+$(BUILD)/bench/hello: $(BUILD)/tests/bench/hello.o $(BUILD)/runtime.a $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(SAN) $(LDHARDEN) -o $@ $^ $(PKG_LIBS) -lpthread $(LDFLAGS)
+
+bench-hello: $(BUILD)/bench/hello ## what a hello costs the core, plain and signed
+	@$(BUILD)/bench/hello
+
 bench-queries: all stock $(BENCH_TOOLS) ## what clients cost, next to stock (ROUNDS=7)
 	@$(PYTHON) tests/bench/queries.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
 	  --fleet $(BUILD)/bench/fleet --rounds $(or $(ROUNDS),7)
@@ -28,4 +36,4 @@ bench-full: all stock $(BENCH_TOOLS) ## the same, more of it: an hour
 
 # A benchmark that fails leaves its section out, is named in RESULTS.md, and makes
 # these fail; a bar that is not met does not.
-.PHONY: bench bench-failover bench-full bench-queries
+.PHONY: bench bench-failover bench-full bench-hello bench-queries

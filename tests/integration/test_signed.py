@@ -38,8 +38,8 @@ def refused(sentinel):
 
 
 def lie_while_the_master_is_down(group):
-    """In the name of a sentinel that is down, too, so that nobody can ask it. No quorum:
-    but for the lie nothing would move."""
+    """In the name of a sentinel that is down, too, so that nobody can ask it. There is
+    no quorum: but for the lie nothing would move."""
     first, second, third = group.sentinels
     myid = third.myid()
     third.kill()
@@ -57,7 +57,8 @@ def test_signed_group_is_not_moved_while_its_master_is_down(t):
     group = t.group(["ours"] * 3, quorum=3, lines=REQUIRE).start()
     first, second, third = group.sentinels
     wait_signing(group.sentinels)
-    until(lambda: len(first.config_lines("known-signer")) == 2, 5, "it is saved who signs")
+    until(lambda: len(first.config_lines("known-signer")) == 2, 5,
+          "it is saved who signs")
     marks = group.marks()
     myid = lie_while_the_master_is_down(group)
     first.wait_event("-hello-unsigned", myid)
