@@ -15,7 +15,7 @@
  * the contract between the core and its driver. S9  A sentinel can read the file it
  * wrote, and keeps the run id it has told.
  * S12  Only sentinels that exist are counted as voters (forge.c).
- * S13  Where hellos must be signed, nothing else is believed (forge.c).
+ * S14  Where hellos must be signed, nothing else is believed (forge.c).
  */
 #include "tests/sim/check.h"
 

@@ -6,7 +6,7 @@
  * One lie is not told here: a new master in the name of a real sentinel that cannot be
  * asked at that moment. While our own master is not well it is believed, as the truth
  * would have to be (decisions/0026); against that only a secret helps. Where signatures
- * are required it is told, too, and nothing of all this may be believed (S13).
+ * are required it is told, too, and nothing of all this may be believed (S14).
  */
 #include "tests/sim/check.h"
 
@@ -167,7 +167,7 @@ void forge_check(const struct sim *sim, const struct host *host,
                        host->machine->name, v->peer->run_id);
 }
 
-/* S13: where hellos must be signed, nothing that is not leaves a trace. */
+/* S14: where hellos must be signed, nothing that is not leaves a trace. */
 void forge_check_signed(const struct sim *sim, const struct host *host)
 {
     const struct core *core = host->core;
@@ -175,15 +175,15 @@ void forge_check_signed(const struct sim *sim, const struct host *host)
     if (!forge_is_hopeless(sim))
         return;
     if (core->current_epoch >= FORGED_EPOCH)
-        world_fail((struct sim *)sim, "S13: %s believes epoch %" PRIu64,
+        world_fail((struct sim *)sim, "S14: %s believes epoch %" PRIu64,
                    host->machine->name, core->current_epoch);
     for (const struct peer *p = core->peers; p != NULL; p = p->hh.next)
         if (!forge_exists(sim, host, p))
-            world_fail((struct sim *)sim, "S13: %s looks for %s, which nobody is",
+            world_fail((struct sim *)sim, "S14: %s looks for %s, which nobody is",
                        host->machine->name, p->run_id);
 }
 
-/* S13, too: |host| gave its vote to |leader|, which must have asked for one. */
+/* S14, too: |host| gave its vote to |leader|, which must have asked for one. */
 void forge_check_vote(const struct host *host, int group, uint64_t epoch,
                       const char *leader)
 {
@@ -200,6 +200,6 @@ void forge_check_vote(const struct host *host, int group, uint64_t epoch,
             return;
     }
     world_fail(sim,
-               "S13: %s votes for %.8s in epoch %" PRIu64 " of %s, which did not ask",
+               "S14: %s votes for %.8s in epoch %" PRIu64 " of %s, which did not ask",
                host->machine->name, leader, epoch, sim->groups[group].name);
 }
