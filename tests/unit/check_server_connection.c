@@ -358,14 +358,16 @@ END_TEST
 START_TEST(test_info_sentinel)
 {
     EXPECT("INFO sentinel SENTINEL nosuch\r\n",
-           "$483\r\n# Sentinel\r\nsentinel_masters:2\r\nsentinel_tilt:0\r\n"
+           "$569\r\n# Sentinel\r\nsentinel_masters:2\r\nsentinel_tilt:0\r\n"
            "sentinel_tilt_since_seconds:-1\r\nsentinel_running_scripts:0\r\n"
            "sentinel_scripts_queue_length:0\r\nsentinel_simulate_failure_flags:0\r\n"
            "master0:name=m1,status=ok,address=10.0.0.1:6379,slaves=0,sentinels=1\r\n"
            "master1:name=m2,status=ok,address=::1:21800,slaves=0,sentinels=1\r\n"
            "sentinel_state_saved:1\r\n"
            "sentinel_unverified_peers:0\r\nsentinel_hellos_malformed:0\r\n"
-           "sentinel_hellos_contradicted:0\r\nsentinel_votes_refused:0\r\n"
+           "sentinel_hellos_contradicted:0\r\nsentinel_hellos_unsigned:0\r\n"
+           "sentinel_hellos_bad_signature:0\r\nsentinel_hellos_stale:0\r\n"
+           "sentinel_votes_refused:0\r\n"
            "sentinel_duplicate_myid:none\r\n\r\n");
     core_master_by_name(clients.core, "m1")->current->s_down = true;
     core_master_by_name(clients.core, "m2")->o_down = true;
