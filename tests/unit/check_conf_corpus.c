@@ -6,6 +6,7 @@
  * comment.
  */
 #include "sentinel/conf/conf.h"
+#include "tests/lib/mac.h"
 #include "tests/lib/runner.h"
 
 #include <stdio.h>
@@ -338,6 +339,19 @@ static const struct row rows[] = {
     {"sentinel sentinel-user u", 0, NULL},
     {"sentinel sentinel-pass \"\"", 0, NULL},
     {"sentinel sentinel-pass a b", 1, "Unrecognized sentinel configuration statement."},
+    {"sentinel gossip-secret 'sixteen or  more'", 0, NULL},
+    {"sentinel gossip-auth require\nsentinel gossip-secret 'sixteen or  more'", 0,
+     NULL},
+    {"sentinel gossip-secret \"\"\nsentinel gossip-auth prefer", 0, NULL},
+    {"sentinel gossip-secret fifteen..bytes.", 1,
+     "gossip-secret must have 16 to 256 bytes, it has 15"},
+    {"sentinel gossip-secret-also short", 1,
+     "gossip-secret-also must have 16 to 256 bytes, it has 5"},
+    {"port 1\nsentinel gossip-auth require", 2,
+     "gossip-auth require needs a gossip-secret"},
+    {"sentinel gossip-auth maybe", 1,
+     "Please specify off, prefer or require for the gossip-auth option."},
+    {"sentinel known-signer short", 0, NULL},
     {"sentinel deny-scripts-reconfig yes", 0, NULL},
     {"sentinel deny-scripts-reconfig maybe", 1,
      "Please specify yes or no for the deny-scripts-reconfig options."},
@@ -478,6 +492,7 @@ static int load(const char *text, struct conf_error *error)
     close(fd);
     struct conf *conf = conf_new();
     struct core *core = core_new(1);
+    core_use_mac(core, mac_fake);
     *error = (struct conf_error){0};
     int rc = conf_read_file(conf, path, error);
     if (rc == 0)
