@@ -330,6 +330,10 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
         down_after = patience->was_ms;
     if (sim->now - judge->valid_at[id][node] >= down_after * 99 / 100)
         return true;
+    /* It may be heard at another address, where it is a replica to |host|. */
+    if (master != NULL &&
+        names_now_at(sim, master->current->addr.ip, master->current->addr.port) < 0)
+        return true;
     /* A master that says it is a replica is down as well (behaviour.md 6.1 b). */
     if (master != NULL && master->current->role != ROLE_MASTER)
         return true;

@@ -78,15 +78,20 @@ static bool have_no_replica(const struct sim *sim, node_set set, int group)
     return n > 0;
 }
 
-static const struct node *node_named(const struct master *master, const char *ip,
-                                     int64_t port)
+/* Is |node| a server that |master| knows as well? Where it was once nobody is. */
+static bool is_shared(const struct sim *sim, const struct node *node,
+                      const struct master *master)
 {
-    if (addr_is(&master->current->addr, ip, port))
-        return master->current;
+    const struct addr *addr = &node->addr;
+
+    if (names_now_at(sim, addr->ip, addr->port) < 0)
+        return false;
+    if (addr_is(&master->current->addr, addr->ip, addr->port))
+        return true;
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
-        if (addr_is(&n->addr, ip, port))
-            return n;
-    return NULL;
+        if (addr_is(&n->addr, addr->ip, addr->port))
+            return true;
+    return false;
 }
 
 /* Does |a| know where |b| is? */
@@ -112,11 +117,10 @@ static bool can_meet(const struct host *a, const struct host *b, int group)
                (vb.peers >> a->machine->id & 1) != 0 || (va.servers & vb.servers) != 0;
     if (knows(a, b, group) || knows(b, a, group))
         return true;
-    const struct addr *addr = &ma->current->addr;
-    if (node_named(mb, addr->ip, addr->port) != NULL)
+    if (is_shared(a->sim, ma->current, mb))
         return true;
     for (const struct node *n = ma->replicas; n != NULL; n = n->hh.next)
-        if (node_named(mb, n->addr.ip, n->addr.port) != NULL)
+        if (is_shared(a->sim, n, mb))
             return true;
     return false;
 }
