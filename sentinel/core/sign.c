@@ -276,6 +276,13 @@ static bool sign_is_mended(struct core *core, const char *run_id)
 
 /* ------------------------------------------------------------------ checking ----- */
 
+static bool sign_answers(const struct core *core, const char *run_id)
+{
+    const struct peer *peer = peer_find(core, run_id);
+
+    return peer != NULL && peer_answers(core, peer);
+}
+
 bool sign_accepts(struct core *core, struct master *master,
                   const struct companion *companion, const char *text,
                   const char *run_id, const char *place)
@@ -286,7 +293,9 @@ bool sign_accepts(struct core *core, struct master *master,
         sign_refuse(core, master, run_id, place, TOLD_BAD_SIGNATURE);
         return false;
     }
-    if (signer != NULL && companion->stamp < signer->stamp - STALE_MS) {
+    /* One that does not answer may have moved, with a clock that went back meanwhile. */
+    if (signer != NULL && companion->stamp < signer->stamp - STALE_MS &&
+        sign_answers(core, run_id)) {
         core->n_stale++;
         return false;
     }
