@@ -48,7 +48,7 @@ typedef void failover_fn(struct core *core, struct master *master, struct node *
 
 static failover_fn begin, begin_forced, ask_votes, count_votes, outbid, elect_deadline,
     choose, promote, resend, confirm, give_up_if_late, promoted_lost, next_replica,
-    reconf_late, reconsider, try_again, promotion_refused, demote_again;
+    reconf_late, reconsider, try_again, promotion_refused, demote_again, promote_again;
 
 /* clang-format off */
 static const struct {
@@ -78,6 +78,7 @@ static const struct {
     {IN(FO_RECONF),   FI_REPLICA_MOVED, next_replica},     /* or SWITCH, NONE */
     {IN(FO_RECONF),   FI_DEADLINE,      reconf_late},      /* or SWITCH, NONE */
     {IN(FO_RECONF),   FI_OLD_IS_MASTER, demote_again},     /* RECONF */
+    {IN(FO_RECONF),   FI_INFO,          promote_again},    /* RECONF */
 };
 /* clang-format on */
 
@@ -594,6 +595,22 @@ static void demote_again(struct core *core, struct master *master, struct node *
     if (node->repaired_at == CORE_NEVER ||
         core->now - node->repaired_at >= REFUSED_PAUSE_MS)
         demote_old_master(core, master);
+}
+
+/* Somebody has made it a replica since: the leader of an older election, as a rule, who
+ * moves replicas to the one it had promoted. Ours is the newest that we know of. */
+static void promote_again(struct core *core, struct master *master, struct node *node)
+{
+    const struct failover *fo = &master->failover;
+
+    if (node != fo->promoted || node->role != ROLE_REPLICA || !fo->by_majority ||
+        core->current_epoch != fo->epoch || !link_is_open(node->link) ||
+        core->now - node->repaired_at < REFUSED_PAUSE_MS)
+        return;
+    emit_note(core, "%s is told again to be the master of %s", node->name,
+              master->name);
+    node->repaired_at = core->now;
+    command_slaveof(core, node, NULL);
 }
 
 static void confirm(struct core *core, struct master *master, struct node *node)

@@ -293,7 +293,8 @@ bool sign_accepts(struct core *core, struct master *master,
         sign_refuse(core, master, run_id, place, TOLD_BAD_SIGNATURE);
         return false;
     }
-    /* One that does not answer may have moved, with a clock that went back meanwhile. */
+    /* One that does not answer may have moved, with a clock that went back meanwhile.
+     */
     if (signer != NULL && companion->stamp < signer->stamp - STALE_MS &&
         sign_answers(core, run_id)) {
         core->n_stale++;
