@@ -407,7 +407,8 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
         return;
     }
     info_parse(info, value->str, value->len);
-    node->link_down_ms = info->link_down_ms;
+    if (info->role != ROLE_REPLICA || info->link_up >= 0)
+        node->link_down_ms = info->link_down_ms; /* nonsense is no news */
     info_apply_run_id(core, node, info);
     info_apply_replicas(core, node, info);
     info_apply_role(core, node, info->role);
