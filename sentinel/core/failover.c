@@ -36,6 +36,8 @@
 #define CONFIRM_POLL_MS 10
 /* A replica that refused its promotion is asked again after this. */
 #define REFUSED_PAUSE_MS 1000
+/* A server is told its role again so many times in one failover. */
+#define TOLD_AGAIN_MAX 3
 /* How far patience with a candidate we voted for is spread. */
 #define AWAIT_SPREAD_MS 1000
 
@@ -175,6 +177,7 @@ static void start_election(struct core *core, struct master *master, bool forced
     enter(core, master, FO_ELECT);
     fo->forced = forced;
     fo->asked = fo->by_majority = fo->announced = false;
+    fo->n_told_again = 0;
     fo->lacked_replica = false;
     fo->start_at = core->now;
     fo->awaiting_since = CORE_NEVER;
@@ -589,23 +592,35 @@ static void demote_old_master(struct core *core, struct master *master)
     command_slaveof(core, old, &master->failover.promoted->addr);
 }
 
+/* May |node| be told its role again? Only by the leader of the newest election that we
+ * know of, and not for ever: there may be a newer one that we do not hear of. */
+static bool may_tell_again(const struct core *core, struct master *master,
+                           const struct node *node)
+{
+    struct failover *fo = &master->failover;
+
+    if (!fo->by_majority || core->current_epoch != fo->epoch ||
+        fo->n_told_again == TOLD_AGAIN_MAX || !link_is_open(node->link) ||
+        (node->repaired_at != CORE_NEVER &&
+         core->now - node->repaired_at < REFUSED_PAUSE_MS))
+        return false;
+    fo->n_told_again++;
+    return true;
+}
+
 /* It could not be reached then, or has been restarted since. */
 static void demote_again(struct core *core, struct master *master, struct node *node)
 {
-    if (node->repaired_at == CORE_NEVER ||
-        core->now - node->repaired_at >= REFUSED_PAUSE_MS)
+    if (may_tell_again(core, master, node))
         demote_old_master(core, master);
 }
 
 /* Somebody has made it a replica since: the leader of an older election, as a rule, who
- * moves replicas to the one it had promoted. Ours is the newest that we know of. */
+ * moves replicas to the one it had promoted. */
 static void promote_again(struct core *core, struct master *master, struct node *node)
 {
-    const struct failover *fo = &master->failover;
-
-    if (node != fo->promoted || node->role != ROLE_REPLICA || !fo->by_majority ||
-        core->current_epoch != fo->epoch || !link_is_open(node->link) ||
-        core->now - node->repaired_at < REFUSED_PAUSE_MS)
+    if (node != master->failover.promoted || node->role != ROLE_REPLICA ||
+        !may_tell_again(core, master, node))
         return;
     emit_note(core, "%s is told again to be the master of %s", node->name,
               master->name);

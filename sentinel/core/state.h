@@ -266,11 +266,12 @@ enum failover_state {
 
 struct failover {
     enum failover_state state;
-    uint64_t epoch;   /* of this election */
-    bool forced;      /* SENTINEL FAILOVER */
-    bool by_majority; /* a majority voted for us in |epoch| */
-    bool asked;       /* our own vote is on disk, peers may be asked */
-    bool announced;   /* +switch-master is out */
+    uint64_t epoch;       /* of this election */
+    bool forced;          /* SENTINEL FAILOVER */
+    bool by_majority;     /* a majority voted for us in |epoch| */
+    bool asked;           /* our own vote is on disk, peers may be asked */
+    bool announced;       /* +switch-master is out */
+    uint8_t n_told_again; /* times a server was told its role again */
     struct node *promoted;
     int64_t start_at;         /* of the last attempt of ours; CORE_NEVER if none */
     int64_t state_at;         /* last change of state */
