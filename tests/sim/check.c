@@ -326,7 +326,8 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
 
     /* What it said before it was told to have more patience still counts. */
     const struct patience *patience = &judge->patience[id][group];
-    if (patience->at > 0 && sim->now - patience->at <= window_ms)
+    if (patience->at > 0 && sim->now - patience->at <= window_ms &&
+        patience->was_ms < down_after)
         down_after = patience->was_ms;
     if (sim->now - judge->valid_at[id][node] >= down_after * 99 / 100)
         return true;
