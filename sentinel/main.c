@@ -130,7 +130,8 @@ static int main_lock_state(const char *path, struct conf_error *error)
     struct buf lock_path = {0};
 
     buf_printf(&lock_path, "%s.lock", path);
-    int fd = open(buf_text(&lock_path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    /* Not for writing: the file system can still be made read-only. */
+    int fd = open(buf_text(&lock_path), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
     bool is_used = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     buf_release(&lock_path);
     if (!is_used)
