@@ -293,20 +293,24 @@ bool sign_accepts(struct core *core, struct master *master,
         sign_refuse(core, master, run_id, place, TOLD_BAD_SIGNATURE);
         return false;
     }
-    /* One that does not answer may have moved, with a clock that went back meanwhile.
-     */
-    if (signer != NULL && companion->stamp < signer->stamp - STALE_MS &&
-        sign_answers(core, run_id)) {
-        core->n_stale++;
-        return false;
+    /* One that does not answer may have moved, with a clock that went back meanwhile;
+     * and who lives has said something newer since than what is played again. */
+    if (signer != NULL && companion->stamp < signer->stamp - STALE_MS) {
+        if (sign_answers(core, run_id) && core->now - signer->heard_at <= STALE_MS) {
+            core->n_stale++;
+            return false;
+        }
+        signer->stamp = companion->stamp;
     }
     bool is_new = signer == NULL;
     if (is_new) {
         signer = signer_add(core, run_id);
         durable_touch(core, NULL);
     }
-    signer->stamp = max_i64(signer->stamp, companion->stamp);
-    signer->heard_at = core->now;
+    if (is_new || companion->stamp >= signer->stamp) {
+        signer->stamp = companion->stamp;
+        signer->heard_at = core->now;
+    }
     if (sign_is_mended(core, run_id) || is_new)
         emit_plain(core, LOG_LVL_NOTICE, "+hello-signed", master, "%s %s %s", run_id,
                    place, master->name);
