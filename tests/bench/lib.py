@@ -405,7 +405,9 @@ def save(options, section, rows, note=""):
         return
     record = {"section": section, "note": note, "rows": rows, "commit": commit(),
               "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
-              "machine": machine(), "command": " ".join(["python3", *sys.argv])}
+              "machine": machine(), "command": " ".join(
+                  ["python3", f"tests/bench/{pathlib.Path(sys.argv[0]).name}",
+                   *sys.argv[1:]])}
     with open(options.json, "a") as out:
         out.write(json.dumps(record) + "\n")
 
