@@ -317,18 +317,8 @@ bool sign_accepts(struct core *core, struct master *master,
     return true;
 }
 
-/* FNV-1a. Who makes two texts alike gains nothing: plain ones are ignored either way.
- */
-static uint64_t sign_digest(const char *text, size_t len)
-{
-    uint64_t digest = 14695981039346656037u;
-
-    for (size_t i = 0; i < len; i++)
-        digest = (digest ^ (unsigned char)text[i]) * 1099511628211u;
-    return digest;
-}
-
-static bool vouched_has(const struct vouched *vouched, uint64_t digest)
+/* Who makes two texts alike gains nothing: plain ones are ignored either way. */
+static bool vouched_has(const struct vouched *vouched, unsigned digest)
 {
     for (int i = 0; i < VOUCHED_N; i++)
         if (vouched->digest[i] == digest)
@@ -347,7 +337,7 @@ void sign_note(const struct core *core, struct master *master, const char *run_i
                const struct companion *companion, const char *text)
 {
     struct voter *voter = sign_voter(master, run_id);
-    uint64_t digest = sign_digest(text, companion->hello_len);
+    unsigned digest = hash_bytes(text, companion->hello_len);
 
     if (voter == NULL)
         return;
@@ -368,7 +358,7 @@ bool sign_accepts_plain(struct core *core, struct master *master, const char *te
     const struct voter *voter = sign_voter(master, run_id);
     int64_t period = core_number(core, CORE_OPT_PUBLISH_PERIOD);
     if (voter != NULL && core->now - voter->vouched.at <= VOUCHED_PERIODS * period &&
-        vouched_has(&voter->vouched, sign_digest(text, len)))
+        vouched_has(&voter->vouched, hash_bytes(text, len)))
         return false;
     if (is_signer && voter == NULL)
         core->n_unsigned++; /* what it signed was not believed either */

@@ -213,7 +213,7 @@ struct signer {
  * without signature, for those who do not know of any. */
 #define VOUCHED_N 4
 struct vouched {
-    uint64_t digest[VOUCHED_N];
+    unsigned digest[VOUCHED_N];
     uint8_t next;
     int64_t at; /* when the last companion came */
 };
