@@ -351,9 +351,10 @@ static bool node_follows(const struct core *core, const struct node *node,
  * Two configurations of one epoch that name different masters can come of failovers by
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
  * halves would disagree for ever (behaviour.md 14, number 23). If both servers really
- * are masters the greater address wins; if ours has become a replica, of theirs or of
- * whomever, or is down, theirs does. Two replicas of each other are like two masters:
- * who ran after each hello would do so for ever, and hold none of them down.
+ * are masters the greater address wins; if ours has become a replica of theirs, or of
+ * whomever while theirs is a master, or is down, theirs does. Two replicas, of each
+ * other or of a third, are like two masters: who ran after each hello would do so for
+ * ever, and hold none of them down; who stayed would never agree that one is down.
  */
 static bool hello_wins_tie(const struct core *core, const struct master *master,
                            const struct hello *hello)
@@ -370,13 +371,15 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
     bool is_theirs = theirs != NULL
                          ? node_follows(core, ours, &theirs->addr)
                          : node_reports_master(ours, hello->host, hello->master_port);
-    bool is_ring =
-        is_theirs && theirs != NULL && node_follows(core, theirs, &ours->addr);
-    if (is_theirs && !is_ring)
-        return true;
-    if (theirs == NULL || theirs->s_down || (theirs->role != ROLE_MASTER && !is_ring))
+    bool is_ours = theirs != NULL && node_follows(core, theirs, &ours->addr);
+    if (is_theirs != is_ours)
+        return is_theirs;
+    if (theirs == NULL || theirs->s_down)
         return false;
-    if (!is_ring && (ours->role == ROLE_REPLICA || ours->s_down))
+    bool are_replicas = ours->role == ROLE_REPLICA && theirs->role == ROLE_REPLICA;
+    if (!are_replicas && theirs->role != ROLE_MASTER)
+        return false;
+    if (!are_replicas && (ours->role == ROLE_REPLICA || ours->s_down))
         return true;
     int order = strcmp(theirs->addr.ip, ours->addr.ip);
     return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);

@@ -283,14 +283,16 @@ int check_sent(struct host *host, const struct channel *channel, const char *byt
 
 /* ------------------------------------------------------------ S4: real evidence -- */
 
-void check_valid_reply(struct host *host, int node)
+/* What a server says where a sentinel is supposed to be says nothing of the server. */
+void check_valid_reply(struct host *host, int node, struct slot_id from)
 {
     struct judge *judge = host->sim->judge;
     int id = host->machine->id, group;
     int64_t now = host->sim->now;
     int64_t *last = &judge->valid_at[id][node];
+    const struct link *link = slots_get(&host->core->links, from);
 
-    if (host->sim->nodes[node].redis == NULL)
+    if (host->sim->nodes[node].redis == NULL || link == NULL || link->node == NULL)
         return;
     group = host->sim->nodes[node].redis->group;
     const struct master *master = host_master(host, group);

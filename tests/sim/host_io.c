@@ -211,7 +211,7 @@ static void channel_reply(struct channel *channel, const struct resp_value *valu
         return;
     }
     if (channel->chan == LINK_CMD && channel->to >= 0 && is_valid_ping_reply(value))
-        check_valid_reply(host, channel->to);
+        check_valid_reply(host, channel->to, channel->link);
     if (channel->to_peer && channel->to >= 0 && pending->about >= 0)
         check_opinion(host, channel->to, pending->about, value);
     event.type = CORE_EV_REPLY;

@@ -271,6 +271,16 @@ static bool is_blind(const struct sim *sim, node_set set)
     return false;
 }
 
+/* A group that cannot do without stock waits for stock, which pauses two failover
+ * timeouts whenever it finds no good replica at once. */
+static bool waits_for_stock(const struct sim *sim, node_set set)
+{
+    for (int g = 0; world_has_fault(sim, FAULT_STOCK) && g < sim->n_groups; g++)
+        if (!excuse_ours_suffice(sim, set, g))
+            return true;
+    return false;
+}
+
 static bool play_heal(struct sim *sim, node_set set)
 {
     int64_t bound = settle_bound(sim), since = sim->now;
@@ -284,7 +294,7 @@ static bool play_heal(struct sim *sim, node_set set)
            !everybody_is_known(sim, set, false) || is_blind(sim, set)) {
         if (is_blind(sim, set))
             since = sim->now;
-        if (sim->now - since > bound) {
+        if (sim->now - since > bound * (waits_for_stock(sim, set) ? 2 : 1)) {
             describe(sim, set);
             if (is_excused(sim, set))
                 return false;

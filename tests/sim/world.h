@@ -429,7 +429,7 @@ struct judge;
 struct judge *check_new(struct sim *sim);
 void check_free(struct judge *judge);
 void check_action(struct host *host, bool was_tilt, const struct core_action *action);
-void check_valid_reply(struct host *host, int node);
+void check_valid_reply(struct host *host, int node, struct slot_id from);
 /* Returns the server a question to a peer is about; -1 if it is no question. */
 int check_sent(struct host *host, const struct channel *channel, const char *bytes,
                size_t len);
