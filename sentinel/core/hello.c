@@ -621,7 +621,8 @@ static void hello_judge(struct core *core, const char *text, size_t len,
     struct hello hello;
 
     const char *wrong = hello_parse(&hello, text, len);
-    if (wrong != NULL && sub != NULL && strstr(text, core->myid) != NULL)
+    if (wrong != NULL && sub != NULL &&
+        memmem(text, len, core->myid, strlen(core->myid)) != NULL)
         return; /* our own, about a master whose name has a comma in it */
     if (wrong != NULL) {
         hello_refuse(core, text, len, wrong);
