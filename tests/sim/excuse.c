@@ -58,8 +58,16 @@ static bool has_no_candidate(const struct sim *sim, node_set set, int group)
     return true;
 }
 
-/* The master was made a replica by hand, and RESET made them forget all replicas that
- * may be promoted: its own replicas are not named by anybody any more. */
+/* Given as numbers, and its server has left it: no name tells where that is now. */
+static bool is_left(const struct sim *sim, const struct node *node)
+{
+    return node->link->hostname == NULL &&
+           names_now_at(sim, node->addr.ip, node->addr.port) < 0;
+}
+
+/* The master was made a replica by hand, or has left its address, and RESET or MONITOR
+ * made them forget all replicas that may be promoted: its own replicas are not named by
+ * anybody any more. */
 static bool have_no_replica(const struct sim *sim, node_set set, int group)
 {
     const struct host *hosts[SIM_NODES_MAX];
@@ -69,10 +77,10 @@ static bool have_no_replica(const struct sim *sim, node_set set, int group)
         return false;
     for (int i = 0; i < n; i++) {
         const struct master *m = host_master(hosts[i], group);
-        if (m->current->role != ROLE_REPLICA)
+        if (m->current->role != ROLE_REPLICA && !is_left(sim, m->current))
             return false;
         for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
-            if (r->priority != 0)
+            if (r->priority != 0 && !is_left(sim, r))
                 return false;
     }
     return n > 0;
