@@ -73,7 +73,7 @@ const char *fault_name(enum fault_kind kind);
 #define EXCUSE_MAP(X)                                                                  \
     X(EXCUSE_NONE, "nothing excuses it")                                               \
     X(EXCUSE_NO_CANDIDATE, "no replica has priority and data that is fresh enough")    \
-    X(EXCUSE_NO_REPLICA, "made to forget, at a master that is none: no replica is known")    \
+    X(EXCUSE_NO_REPLICA, "made to forget at a master that is none: no replica known")  \
     X(EXCUSE_ESTRANGED, "they forgot each other and share no server")                  \
     X(EXCUSE_NO_EPOCH, "REMOVE and MONITOR at different masters, no epoch left")       \
     X(EXCUSE_STOCK_TIE, "stock stays at another master of the same config epoch")      \
