@@ -144,6 +144,9 @@ void check_stale(struct host *host, const struct master *master,
     if (redis_is_master(redis) || redis->repl == REPL_UP ||
         redis->repl == REPL_STALLED || redis->repl_down_at < 0)
         return;
+    /* A master has fresh data, and who says that it is one must be believed. */
+    if (redis->lied_at > 0 && now - redis->lied_at <= INFO_UP_MS)
+        return;
     if (current->s_down) {
         int64_t by_role = host->core->now - current->role_at + 10000;
         outage = host->core->now - current->s_down_at;

@@ -332,6 +332,7 @@ static void redis_garbage(struct redis *redis, struct buf *out)
         resp_nil_array(out, 2);
         return;
     case 3:
+        redis->lied_at = redis->sim->now;
         resp_bulk_str(out, "role:master\r\nrun_id:short\r\nslave0:ip=,port=x\r\n");
         return;
     case 4:
