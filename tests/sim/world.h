@@ -216,7 +216,7 @@ struct redis {
 
     int64_t loading_until, loading_ms;
     bool busy, unkillable, garbage, refuses;
-    int64_t lied_at; /* said that it is a master, being none; 0 never */
+    int64_t lied_at;     /* said that it is a master, being none; 0 never */
     char denied[64];     /* commands nobody may give, "config,exec" */
     int64_t promoted_at; /* last SLAVEOF NO ONE that was obeyed */
     struct entry cron;
