@@ -41,6 +41,9 @@
 /* How far patience with a candidate we voted for is spread. */
 #define AWAIT_SPREAD_MS 1000
 
+/* A stock sentinel looks at the time this often, and a little more. */
+#define STOCK_TICK_MS 200
+
 /* The pause of a leader that found no good replica is at least this. */
 #define OTHERS_FIRST_MS 12000
 
@@ -469,10 +472,11 @@ static void choose(struct core *core, struct master *master, struct node *node)
         failover_clear(core, master);
         fo->lacked_replica = true;
         /* Somebody else may know a replica that we do not: after ours it is the turn
-         * of those who voted for us, whose patience may be longer than our pause. */
-        fo->retry_at =
-            max_i64(fo->retry_at, core->now + OTHERS_FIRST_MS +
-                                      rng_between(&core->rng, 0, AWAIT_SPREAD_MS));
+         * of those who voted for us, whose patience may be longer than our pause (of
+         * stock's, by a second that is spread and a tick). */
+        fo->retry_at = max_i64(fo->retry_at + AWAIT_SPREAD_MS + STOCK_TICK_MS,
+                               core->now + OTHERS_FIRST_MS) +
+                       rng_between(&core->rng, 0, AWAIT_SPREAD_MS);
         return;
     }
     emit_node(core, LOG_LVL_WARNING, "+selected-slave", best, NULL);
