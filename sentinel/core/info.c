@@ -379,7 +379,8 @@ static void info_react_wrong_master(struct core *core, struct node *node)
     node_repair(core, node, "+fix-slave-config");
 }
 
-static void info_react(struct core *core, struct node *node, const struct info *info)
+static void info_react(struct core *core, struct node *node, const struct info *info,
+                       int64_t asked_at)
 {
     if (node_is_master(node)) {
         if (info->role == ROLE_MASTER)
@@ -390,7 +391,7 @@ static void info_react(struct core *core, struct node *node, const struct info *
         info_react_stray_master(core, node, info);
     } else if (info->role == ROLE_REPLICA) {
         info_react_wrong_master(core, node);
-        reconf_on_info(core, node);
+        reconf_on_info(core, node, asked_at);
     }
     failover_input(core, node->master, FI_INFO, node);
 }
@@ -399,6 +400,7 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
 {
     static const size_t text_max = 1u << 20;
     struct info facts, *info = &facts; /* too large for malloc() to be quick */
+    int64_t asked_at = node->info_asked_at;
 
     node_info_next(core, node);
     if (value->type != RESP_BULK) {
@@ -420,7 +422,7 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
             value->len < text_max ? value->len : text_max);
     detect_node(core, node);
     if (!core->tilt)
-        info_react(core, node, info);
+        info_react(core, node, info, asked_at);
     /* The role or the link state may have changed how often we want to know. */
     if (node->info_asked_at == CORE_NEVER)
         node_info_next(core, node);

@@ -507,7 +507,9 @@ bool select_has_hope(const struct master *master);
 void reconf_step(struct core *core, struct master *master);
 bool reconf_is_done(const struct master *master);
 void reconf_best_effort(struct core *core, struct master *master);
-void reconf_on_info(struct core *core, struct node *node);
+/* INFO, asked for at |asked_at|, of a replica that is being moved: does it follow the
+ * promoted one by now? */
+void reconf_on_info(struct core *core, struct node *node, int64_t asked_at);
 /* The |index|-th reply to command_slaveof(). */
 void reconf_on_reply(struct core *core, struct node *node, const struct tag *tag,
                      int index, const struct resp_value *value);

@@ -8,6 +8,9 @@
 /* First pause between two INFOs while a replica is being moved; doubles. */
 #define RECONF_POLL_MS 10
 
+/* How often one replica is told again because it follows somebody else. */
+#define RECONF_AGAIN_MAX 3
+
 /* ------------------------------------------------------------- what was refused -- */
 
 static const struct {
@@ -29,6 +32,7 @@ static void reconf_send_again(struct core *core, struct node *node, bool no_one)
 
     if (no_one != is_promotion || to == node || !link_is_open(node->link))
         return;
+    node->reconf_sent_at = core->now;
     command_slaveof_again(core, node, no_one ? NULL : &to->addr);
 }
 
@@ -122,6 +126,7 @@ static void reconf_send(struct core *core, struct node *node)
 {
     node->info_wait_ms = RECONF_POLL_MS;
     node->reconf_sent_at = core->now;
+    node->reconf_n_again = 0;
     command_slaveof(core, node, &node->master->failover.promoted->addr);
     emit_node(core, LOG_LVL_NOTICE, "+slave-reconf-sent", node, NULL);
 }
@@ -185,18 +190,34 @@ void reconf_best_effort(struct core *core, struct master *master)
     }
 }
 
-/* INFO of a replica that is being moved: does it follow the promoted one by now? */
-void reconf_on_info(struct core *core, struct node *node)
+/* Was the INFO that was asked for at |asked_at| answered after our SLAVEOF, and still
+ * shows another master? Then that was lost with its connection (which the CLIENT KILL
+ * of an older leader ends), or somebody said something else since. */
+static bool reconf_is_undone(const struct node *node, enum same same, int64_t asked_at)
+{
+    return same == SAME_NO && asked_at > node->reconf_sent_at &&
+           !node->reconf_refused && node->reconf_n_again < RECONF_AGAIN_MAX;
+}
+
+void reconf_on_info(struct core *core, struct node *node, int64_t asked_at)
 {
     struct master *master = node->master;
     const struct node *promoted = master->failover.promoted;
 
-    if (promoted == NULL ||
+    if (promoted == NULL || node->reported_host == NULL ||
         (node->reconf != RECONF_SENT && node->reconf != RECONF_INPROG))
         return;
-    if (node->reconf == RECONF_SENT && node->reported_host != NULL &&
-        resolve_compare(core, &promoted->addr, node->reported_host,
-                        node->reported_port) == SAME_YES) {
+    enum same same = resolve_compare(core, &promoted->addr, node->reported_host,
+                                     node->reported_port);
+    if (reconf_is_undone(node, same, asked_at)) {
+        node->reconf_n_again++;
+        node->reconf_sent_at = core->now;
+        emit_note(core, "%s follows %s still: told again", node->name,
+                  node->reported_host);
+        command_slaveof(core, node, &promoted->addr);
+        return;
+    }
+    if (node->reconf == RECONF_SENT && same == SAME_YES) {
         node->reconf = RECONF_INPROG;
         emit_node(core, LOG_LVL_NOTICE, "+slave-reconf-inprog", node, NULL);
     }

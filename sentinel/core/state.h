@@ -145,6 +145,7 @@ struct node {
     bool reconf_refused;    /* the last reconfiguration was, and that is logged */
     uint8_t reconf_without; /* parts of it that are left out, being refused */
     bool reconf_again;      /* to be sent once more when the link is up */
+    uint8_t reconf_n_again; /* times it was told again, following somebody else */
     enum reconf reconf;
     int64_t reconf_sent_at;
     int64_t info_wait_ms; /* fast INFO while something is awaited; 0: no */
