@@ -323,11 +323,13 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
     int id = host->machine->id;
     const struct master *master = host_master(host, group);
     int64_t end = judge->silence_end[id][node];
-    int64_t down_after =
-        master != NULL ? master->down_after_ms : sim->groups[group].down_after_ms;
+    const struct patience *patience = &judge->patience[id][group];
+    int64_t down_after = master != NULL ? master->down_after_ms
+                         : patience->now_ms > 0 /* it is off now */
+                             ? patience->now_ms
+                             : sim->groups[group].down_after_ms;
 
     /* What it said before it was told to have more patience still counts. */
-    const struct patience *patience = &judge->patience[id][group];
     if (patience->at > 0 && sim->now - patience->at <= window_ms &&
         patience->was_ms < down_after)
         down_after = patience->was_ms;
