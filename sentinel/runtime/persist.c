@@ -84,6 +84,17 @@ bool persist_new_id(struct runtime *rt)
     return true;
 }
 
+static void persist_nothing(uv_work_t *work)
+{
+    (void)work; /* libuv starts its threads for the first work it is given */
+}
+
+void persist_start(struct runtime *rt)
+{
+    int status = uv_queue_work(&rt->loop, &rt->persist.first, persist_nothing, NULL);
+    ASSERT_CMP(status, ==, 0);
+}
+
 /* Not at once when asked: all that this turn changes shares one write. */
 void persist_end_turn(struct runtime *rt)
 {

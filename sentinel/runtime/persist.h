@@ -20,6 +20,7 @@ struct persist {
     bool wanted;  /* since the last rendering */
     bool writing; /* what follows belongs to the thread until it is done */
     uv_work_t work;
+    uv_work_t first; /* starts the threads */
     struct buf text;
     uint64_t version; /* of |text| */
     int status;
@@ -32,6 +33,9 @@ struct persist {
  * to hold up, and nobody shall see an id that could be lost. False, after log lines, if
  * it cannot be saved. */
 bool persist_new_id(struct runtime *rt);
+/* Starts the threads of the pool. Left to the first save, which may be a vote, that
+ * would hold up the loop for milliseconds. */
+void persist_start(struct runtime *rt);
 /* The core wants its state saved; it is rendered at the end of the turn. */
 void persist_want(struct runtime *rt);
 void persist_end_turn(struct runtime *rt);

@@ -461,6 +461,7 @@ bool runtime_run(struct runtime *rt)
                  rt->state_path);
         return false;
     }
+    persist_start(rt);
     uv_timer_start(&rt->cron_timer, runtime_on_cron, RUNTIME_CRON_MS, RUNTIME_CRON_MS);
     uv_prepare_start(&rt->turn_end, runtime_end_turn);
     uint64_t watchdog_ms = daemon_watchdog_ms(rt->supervised);
