@@ -43,7 +43,8 @@ MUTANTS = [
      "    } else if (hello->config_epoch != master->config_epoch ||\n",
      "takes over configurations that are older than its own"),
     ("run-in-circles", "sentinel/core/hello.c",
-     "    if (is_theirs && !is_ring)\n", "    if (is_theirs)\n",
+     "    if (is_theirs != is_ours)\n        return is_theirs;\n",
+     "    if (is_theirs)\n        return true;\n",
      "runs after two masters that follow each other, and stock sentinels that stay"),
     ("ignore-round", "sentinel/core/vote.c",
      "    if (tag->round != voter->round)\n"
