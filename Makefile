@@ -134,6 +134,7 @@ determinism: $(BUILD)/sim ## same seed, same trace: gcc and clang, -O0 and -O2
 
 tidy: ## style: format, lengths, banned calls, disabled tests
 	@$(PYTHON) tests/tidy.py
+	@$(PYTHON) tests/sim/mutants.py --build $(BUILD) --texts
 
 SAN_FLAGS = BUILD=$(BUILD)-san HARDEN= LDHARDEN= OPT="-O1 -g" \
   SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined \
