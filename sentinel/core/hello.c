@@ -378,7 +378,7 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
         return false;
     bool are_replicas = ours->role == ROLE_REPLICA && theirs->role == ROLE_REPLICA;
     if (!are_replicas && theirs->role != ROLE_MASTER)
-        return false;
+        return ours->s_down; /* theirs may be where ours has moved to */
     if (!are_replicas && (ours->role == ROLE_REPLICA || ours->s_down))
         return true;
     int order = strcmp(theirs->addr.ip, ours->addr.ip);
