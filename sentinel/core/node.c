@@ -139,7 +139,7 @@ void node_rearm(struct core *core, struct node *node)
     at = node->hello_due_at + node_hello_slack(core, node);
     if (node->info_asked_at == CORE_NEVER)
         at = min_i64(at, node->info_due_at + node_info_slack(core, node));
-    timer_arm_by(core, &node->timer, at);
+    timer_arm(core, &node->timer, at);
 }
 
 static void node_ask_info(struct core *core, struct node *node)
@@ -199,10 +199,15 @@ void node_on_down(struct core *core, struct node *node)
 
 void node_on_ping(struct core *core, struct node *node)
 {
-    if (core->now >= node->info_due_at - node_info_slack(core, node))
+    bool is_info_due = core->now >= node->info_due_at - node_info_slack(core, node);
+    bool is_hello_due = core->now >= node->hello_due_at - node_hello_slack(core, node);
+
+    if (is_info_due)
         node_ask_info(core, node);
-    if (core->now >= node->hello_due_at - node_hello_slack(core, node))
+    if (is_hello_due)
         node_hello(core, node);
+    if (is_info_due || is_hello_due)
+        node_rearm(core, node);
 }
 
 void node_on_timer(struct core *core, struct node *node)
