@@ -26,7 +26,7 @@
 #define NAME_PAUSE_MAX_MS 10000
 /* PINGs of healthy links leave together, about this many at a time, but none is moved
  * by more than half of this. */
-#define PING_BATCH 64
+#define PING_BATCH 128
 #define PING_GRID_MAX_MS 50
 
 struct addr *link_addr(const struct link *link)
