@@ -623,10 +623,9 @@ static size_t stream_write(struct stream *stream, struct buf *out)
 
     if (len == 0)
         return 0;
-    uv_buf_t buf = uv_buf_init(out->data, (unsigned)len);
-    int n = uv_try_write(&stream->uv.stream, &buf, 1);
-    if (n < 0 && n != UV_EAGAIN) {
-        stream_fail(stream, uv_strerror(n));
+    ssize_t n = send(stream_fd(stream), out->data, len, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        stream_fail(stream, uv_strerror(-errno));
         return 0;
     }
     size_t written = n > 0 ? (size_t)n : 0;
