@@ -56,6 +56,7 @@ static void client_on_bytes(struct stream *stream, const char *bytes, size_t len
     struct client *client = stream->owner;
     struct runtime *rt = client->rt;
 
+    rt->n_heard++;
     runtime_tick(rt);
     session_feed(client->session, bytes, len);
     stream_touch(stream);

@@ -22,10 +22,10 @@
 /* Replies per turn, in bytes: a millisecond or two. */
 #define RUNTIME_CLIENT_BYTES (4 << 20)
 #define RUNTIME_CRON_MS 1000
-/* Behind a turn that served much, the loop looks for more a few times before it sleeps:
- * being woken costs the clients and us more than a few looks. One per so many bytes. */
+/* Behind a turn that heard several clients, the loop looks for more a few times before
+ * it sleeps: being woken costs the clients and us more than a few looks. A single one
+ * needs that time to read what it was told, and often the same processor. */
 #define RUNTIME_LOOKS_MAX 4
-#define RUNTIME_LOOK_BYTES 1024
 /* Entries of ACL LOG, unless acllog-max-len says otherwise. */
 #define RUNTIME_ACL_LOG_MAX 128
 /* Replicas that a master is taken to have at least, and connections for what nobody has
@@ -251,13 +251,13 @@ static void runtime_on_look(uv_idle_t *idle)
     (void)idle; /* that it is active is what keeps the loop awake */
 }
 
-/* |n_bytes|: what clients have had of the turn that ends. */
-static void runtime_stay_awake(struct runtime *rt, int64_t n_bytes)
+static void runtime_stay_awake(struct runtime *rt)
 {
-    int64_t n_looks = n_bytes / RUNTIME_LOOK_BYTES;
+    int n_looks = rt->n_heard - 1;
 
+    rt->n_heard = 0;
     if (n_looks > 0)
-        rt->n_looks = n_looks < RUNTIME_LOOKS_MAX ? (int)n_looks : RUNTIME_LOOKS_MAX;
+        rt->n_looks = n_looks < RUNTIME_LOOKS_MAX ? n_looks : RUNTIME_LOOKS_MAX;
     else if (rt->n_looks > 0)
         rt->n_looks--;
     if (rt->n_looks > 0)
@@ -272,7 +272,7 @@ static void runtime_end_turn(uv_prepare_t *prepare)
     struct runtime *rt = prepare->data;
 
     streams_flush(&rt->streams);
-    runtime_stay_awake(rt, server_turn_spent(rt->server));
+    runtime_stay_awake(rt);
     bool is_more = server_end_turn(rt->server);
     if (streams_end_turn(&rt->streams) || is_more)
         runtime_again(rt);

@@ -58,6 +58,7 @@ struct runtime {
     uv_prepare_t turn_end;
     uv_idle_t again; /* active while work is left over for the next turn */
     uv_idle_t look;  /* active while the loop stays awake for clients */
+    int n_heard;     /* clients, in this turn: how often they were read from */
     int n_looks;     /* turns until it may sleep */
 
     struct streams streams;

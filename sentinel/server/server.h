@@ -126,9 +126,6 @@ void session_feed(struct session *session, const char *bytes, size_t len);
 struct buf *session_output(struct session *session);
 void session_written(struct session *session, size_t len);
 
-/* What requests have taken of this turn so far, in bytes of replies: each counts for
- * a few hundred beside its own. */
-int64_t server_turn_spent(const struct server *server);
 /* At the end of each turn of the driver's loop. True if clients still have requests for
  * which this turn had no room: call server_serve_next() in the next, until it returns
  * false, and do not wait. */

@@ -37,11 +37,6 @@ void turn_leave_line(struct session *session)
     session->is_in_line = false;
 }
 
-int64_t server_turn_spent(const struct server *server)
-{
-    return server->options.turn_budget - server->turn_left;
-}
-
 bool server_end_turn(struct server *server)
 {
     server->turn_left = server->options.turn_budget;
