@@ -143,20 +143,22 @@ static void check_epoch(struct host *host, const char *what, uint64_t epoch,
         *seen = epoch;
 }
 
-/* ip,port,runid,current_epoch,name,master ip,master port,config_epoch */
+/* ip,port,runid,current_epoch,name,master ip,master port,config_epoch, and of a
+ * companion hmac-sha256,stamp,stands,mac: who stands has voted for itself */
 static void check_hello(struct host *host, const char *payload)
 {
     struct sim *sim = host->sim;
     struct told *told = &sim->judge->told[host->machine->id];
-    const char *field[8];
+    const char *field[12];
+    uint64_t stands = 0;
     int n = 0;
 
     field[n++] = payload;
-    for (const char *at = payload; n < 8 && (at = strchr(at, ',')) != NULL;)
+    for (const char *at = payload; n < 12 && (at = strchr(at, ',')) != NULL;)
         field[n++] = ++at;
     if ((sim->faults & FAULT_BIT(FAULT_FORGE)) != 0)
         forge_remember(sim, payload);
-    if (n != 8) {
+    if (n != 8 && n != 12) {
         world_fail(sim, "S8: %s sends a hello of %d fields: %s", host->machine->name, n,
                    payload);
         return;
@@ -170,6 +172,10 @@ static void check_hello(struct host *host, const char *payload)
     if (group >= 0)
         check_epoch(host, "config epoch", strtoull(field[7], NULL, 10),
                     host->facts.config_epoch[group], &told->config_epoch[group]);
+    if (n == 12)
+        stands = strtoull(field[10], NULL, 10);
+    if (stands != 0)
+        check_vote(host, group, stands, told->run_id, "stands");
 }
 
 /* Returns the server that is asked about, -1 if there is none. */
