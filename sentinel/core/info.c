@@ -418,6 +418,7 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
     if (info->role == ROLE_REPLICA)
         info_apply_replication(core, node, info);
     node->info_at = core->now;
+    node->info_from_at = asked_at != CORE_NEVER ? asked_at : core->now;
     buf_set(&node->info_text, value->str,
             value->len < text_max ? value->len : text_max);
     detect_node(core, node);

@@ -47,7 +47,7 @@ static const char *select_veto(const struct core *core, const struct node *node)
         return "its last PONG is too old";
     if (node->priority == 0)
         return "its priority is 0";
-    if (node->info_at == CORE_NEVER || core->now - node->info_at > info_max)
+    if (node->info_at == CORE_NEVER || core->now - node->info_from_at > info_max)
         return "its last INFO is too old";
     if (node->link_down_ms > core_link_down_max(master))
         return "it lost its master too long ago";
@@ -100,7 +100,7 @@ bool select_may_improve(const struct core *core, const struct master *master)
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
         if (!n->s_down && n->link->cmd.up && n->priority != 0 &&
             n->info_asked_at != CORE_NEVER &&
-            (n->info_at == CORE_NEVER || n->info_at < since))
+            (n->info_at == CORE_NEVER || n->info_from_at < since))
             return true;
     return false;
 }

@@ -117,7 +117,9 @@ struct node {
                              * it has not been seen as a replica; "" unknown */
     int64_t info_at;        /* last INFO reply; CORE_NEVER if none yet */
     int64_t info_asked_at;  /* INFO under way since; CORE_NEVER if none */
-    int64_t info_due_at;    /* when the next one is to be asked for */
+    int64_t info_from_at; /* when the last one was asked for: what it says is no older,
+                           * however long the reply was held back. With info_at */
+    int64_t info_due_at;  /* when the next one is to be asked for */
     struct buf info_text;
     enum role role;      /* reported; the configured one to begin with */
     int64_t role_at;     /* since when */

@@ -15,8 +15,7 @@
 
 /* Five ask periods, and a freeze that is too short for TILT. */
 #define OPINION_MS (5000 + 3000)
-/* The age of an INFO that may be relied upon, by when it came. It may have been under
- * way for up to down-after: then a PING of the same connection would be late, too. */
+/* The age of an INFO that may be relied upon, by when it was asked for. */
 #define INFO_DOWN_MS 6000
 #define INFO_UP_MS 31000
 /* Switches without a newer configuration: more is going in circles. */
@@ -153,7 +152,7 @@ void check_stale(struct host *host, const struct master *master,
         if (current->role == ROLE_REPLICA && by_role > outage)
             outage = by_role;
     }
-    int64_t most = outage + (10 + 1) * master->down_after_ms +
+    int64_t most = outage + 10 * master->down_after_ms +
                    (current->s_down ? INFO_DOWN_MS : INFO_UP_MS);
     if (now - redis->repl_down_at > most)
         world_fail(
