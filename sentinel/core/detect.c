@@ -46,7 +46,7 @@ static void node_becomes_down(struct core *core, struct node *node)
         emit_note(core, "role or run id is not what it should be");
     node->s_down = true;
     if (node_is_master(node))
-        failover_note_struck(core);
+        failover_note_struck(core, master);
     node->s_down_at = core->now;
     node->link->n_down++;
     if (!node_is_master(node)) {

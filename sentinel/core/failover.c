@@ -263,8 +263,11 @@ static int64_t slowest_rtt(const struct master *master)
     return min_i64(rtt, RTT_MAX_MS);
 }
 
-void failover_note_struck(struct core *core)
+void failover_note_struck(struct core *core, struct master *master)
 {
+    /* A new incident: patience that was lost in an older one, which may have ended
+     * without us, is back. */
+    master->failover.awaiting_since = CORE_NEVER;
     if (time_since(core, core->struck_at) > CROWD_GAP_MS)
         core->n_struck = 0;
     core->n_struck++;

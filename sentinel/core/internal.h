@@ -484,8 +484,8 @@ void failover_complete(struct core *core, struct master *master);
 bool failover_in_progress(const struct master *master);
 /* The master has become odown: when may we start, so that not all do at once? */
 void failover_take_turn(struct core *core, struct master *master);
-/* A master has become sdown. */
-void failover_note_struck(struct core *core);
+/* |master| has become sdown. */
+void failover_note_struck(struct core *core, struct master *master);
 /* The master is no longer odown. */
 void failover_incident_over(struct core *core, struct master *master);
 /* We have given our vote to |candidate|: let it work. */

@@ -279,8 +279,8 @@ struct failover {
     int64_t start_at;         /* of the last attempt of ours; CORE_NEVER if none */
     int64_t state_at;         /* last change of state */
     int64_t retry_at;         /* no automatic attempt before this */
-    int64_t awaiting_since;   /* first vote of ours for another, with no attempt of our
-                               * own since; CORE_NEVER if none */
+    int64_t awaiting_since;   /* first vote of ours for another in this incident, with
+                               * no attempt of our own since; CORE_NEVER if none */
     bool lacked_replica;      /* the last attempt ended for want of a good replica */
     int64_t retry_logged;     /* retry_at for which the delay was logged */
     uint32_t n_lost;          /* elections lost in a row: grows the retry delay */
