@@ -477,7 +477,7 @@ START_TEST(test_failover)
     struct node *node = replica_of("m1", "10.0.0.2:6379");
     int64_t lived = core_lived(clients.core, clients.now);
     connect_link(node->link, 0);
-    node->info_at = lived;
+    node->info_at = node->info_from_at = lived;
     EXPECT("SENTINEL FAILOVER m1\r\n", "+OK\r\n");
     EXPECT("SENTINEL FAILOVER m1\r\n", "-INPROG Failover already in progress\r\n");
     ck_assert_ptr_nonnull(
