@@ -226,6 +226,9 @@ void node_free(struct core *core, struct node *node);
 /* All that it said and that we concluded is forgotten; it is judged from now. */
 void node_forget_facts(struct core *core, struct node *node);
 void node_on_up(struct core *core, struct node *node);
+/* We listen to hellos there. The first time we speak again: of two sentinels that are
+ * new here neither may have heard the other so far, and now the later one is heard. */
+void node_on_subscribed(struct core *core, struct node *node);
 void node_on_down(struct core *core, struct node *node);
 void node_on_timer(struct core *core, struct node *node);
 /* A PING has just been sent: whatever else is due soon goes along. */

@@ -559,8 +559,11 @@ void link_on_subscribed(struct core *core, struct link *link,
                         const struct resp_value *value)
 {
     link->sub_heard_at = core->now;
-    if (value->type != RESP_ERROR)
+    if (value->type != RESP_ERROR) {
+        if (link->node != NULL)
+            node_on_subscribed(core, link->node);
         return;
+    }
     link_close_chan(core, link, LINK_SUB);
     link->redial_at = core->now + REDIAL_MAX_MS;
     link_rearm(core, link);

@@ -190,6 +190,13 @@ void node_on_up(struct core *core, struct node *node)
     failover_input(core, node->master, FI_LINK_UP, node);
 }
 
+void node_on_subscribed(struct core *core, struct node *node)
+{
+    if (!node->was_subscribed && node_is_master(node))
+        hello_publish(core, node->master, node->link, node);
+    node->was_subscribed = true;
+}
+
 void node_on_down(struct core *core, struct node *node)
 {
     node->info_asked_at = CORE_NEVER;

@@ -243,7 +243,7 @@ struct voter *peer_add_voter(struct core *core, struct master *master,
             link_reset(core, peer->link);
         detect_voter(core, voter);
         if (peer_is_itself(peer)) {
-            timer_arm_by(core, &peer->hello_timer, core->now);
+            hello_publish(core, master, peer->link, NULL);
             vote_ask_one(core, voter);
         }
     }
@@ -361,6 +361,8 @@ static void peer_identified(struct core *core, struct peer *peer, enum peer_iden
     DL_FOREACH(peer->voters, voter)
     {
         detect_voter(core, voter);
+        if (is_news) /* it may not have listened yet when we spoke */
+            hello_publish(core, voter->master, peer->link, NULL);
         vote_ask_one(core, voter);
         if (voter->claim.host[0] != '\0' &&
             voter->claim.config_epoch > voter->master->config_epoch)

@@ -142,6 +142,7 @@ struct node {
 
     int64_t hello_due_at; /* next PUBLISH of a hello */
     bool hello_pending;   /* one is under way */
+    bool was_subscribed;  /* we have listened to it, some time */
 
     int64_t repaired_at;    /* last SLAVEOF to put it right; CORE_NEVER if none */
     bool reconf_refused;    /* the last reconfiguration was, and that is logged */

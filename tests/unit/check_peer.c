@@ -96,6 +96,30 @@ START_TEST(test_reset_remembers_who_is_real)
 }
 END_TEST
 
+/* Of two sentinels that start together neither waits for the other's next hello. */
+START_TEST(test_a_new_peer_is_greeted)
+{
+    rig_init(&rig, 7);
+    core_load_monitor(rig.core, "m", "127.0.0.1", 6379, 2, NULL);
+    core_load_monitor(rig.core, "n", "127.0.0.1", 6380, 2, NULL);
+    rig_start(&rig);
+    /* What is said before we listen may be lost on both sides: it is said again. */
+    rig_forget(&rig);
+    rig_reply_text(&rig, 6379, "SUBSCRIBE", RESP_BULK, "subscribe");
+    ck_assert(rig_sent(&rig, "6379 PUBLISH"));
+    /* The one that we hear may not have heard us. */
+    rig_say_hello(&rig, "127.0.0.1,5001," PEER_A ",0,m,127.0.0.1,6379,0");
+    rig_introduce(&rig, 5001, PEER_A);
+    ck_assert(rig_sent(&rig, "5001 PUBLISH"));
+    rig_say_hello(&rig, "127.0.0.1,5001," PEER_A ",0,n,127.0.0.1,6380,0");
+    ck_assert(rig_sent(&rig, "5001 PUBLISH"));
+    ck_assert(rig_sent(&rig, ",n,127.0.0.1,6380,0"));
+    rig_say_hello(&rig, "127.0.0.1,5001," PEER_A ",0,n,127.0.0.1,6380,0");
+    ck_assert(!rig_sent(&rig, "5001 PUBLISH"));
+    rig_release(&rig);
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("peer");
@@ -103,6 +127,7 @@ Suite *make_suite(void)
 
     tcase_add_test(tcase, test_strangers_do_not_count);
     tcase_add_test(tcase, test_reset_remembers_who_is_real);
+    tcase_add_test(tcase, test_a_new_peer_is_greeted);
     suite_add_tcase(suite, tcase);
     return suite;
 }
