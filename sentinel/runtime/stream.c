@@ -425,15 +425,13 @@ struct stream *stream_accept(struct streams *streams, uv_stream_t *listener,
 
 /* ------------------------------------------------------------------ reading ----- */
 
+/* No buffer for libuv: it then only says that there is something to read. recv() costs
+ * less than its read(), which goes through the layer of files. */
 static void stream_on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    struct stream *stream = handle->data;
-    bool is_up = stream->tls == NULL || tls_is_up(stream->tls);
+    (void)handle;
     (void)suggested;
-    /* One buffer serves all: what is read is consumed before the next read, or is
-     * little enough to be kept. */
-    *buf = uv_buf_init(stream->streams->read_buf,
-                       is_up ? STREAM_READ_CAP : STREAM_WIRE_MAX);
+    *buf = uv_buf_init(NULL, 0);
 }
 
 /* The other side may have closed only its half, and still read. */
@@ -504,17 +502,36 @@ void streams_shake_hands(struct streams *streams)
     }
 }
 
+/* One buffer serves all: what is read is consumed before the next read, or is little
+ * enough to be kept. */
+static void stream_receive(struct stream *stream)
+{
+    bool is_up = stream->tls == NULL || tls_is_up(stream->tls);
+    char *bytes = stream->streams->read_buf;
+    ssize_t n =
+        recv(stream_fd(stream), bytes, is_up ? STREAM_READ_CAP : STREAM_WIRE_MAX, 0);
+
+    if (n > 0)
+        stream_input(stream, bytes, (size_t)n);
+    else if (n == 0)
+        stream_end(stream);
+    else if (errno != EAGAIN && errno != EINTR)
+        stream_fail(stream, uv_strerror(-errno));
+}
+
 static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
     struct stream *stream = handle->data;
-    if (stream->closing || n == 0)
+
+    (void)buf;
+    if (stream->closing)
         return;
     lag_begin(stream->streams->lag);
-    if (n > 0)
-        stream_input(stream, buf->base, (size_t)n);
+    if (n == UV_ENOBUFS)
+        stream_receive(stream);
     else if (n == UV_EOF)
         stream_end(stream);
-    else
+    else if (n < 0)
         stream_fail(stream, uv_strerror((int)n));
 }
 
