@@ -335,16 +335,22 @@ static bool node_reports_master(const struct node *node, const char *host, int64
            strcasecmp(node->reported_host, host) == 0 && node->reported_port == port;
 }
 
-/* Does |node| report that it is a replica of |addr|, by whichever of its names? */
+/* Is |addr| where |host| is, by whichever of its names, as far as we know? */
+static bool hello_means(const struct core *core, const struct addr *addr,
+                        const char *host, int64_t port)
+{
+    if (addr_is(addr, host, port))
+        return true;
+    const char *ip = resolve_known(core, host);
+    return ip != NULL && addr_is(addr, ip, port);
+}
+
+/* Does |node| report that it is a replica of |addr|? */
 static bool node_follows(const struct core *core, const struct node *node,
                          const struct addr *addr)
 {
-    const char *host = node->reported_host;
-    const char *ip = host != NULL ? resolve_known(core, host) : NULL;
-
-    return node->role == ROLE_REPLICA && host != NULL &&
-           (addr_is(addr, host, node->reported_port) ||
-            (ip != NULL && addr_is(addr, ip, node->reported_port)));
+    return node->role == ROLE_REPLICA && node->reported_host != NULL &&
+           hello_means(core, addr, node->reported_host, node->reported_port);
 }
 
 /*
@@ -363,10 +369,10 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
 
     if (hello->config_epoch != master->config_epoch || hello->config_epoch == 0 ||
         failover_in_progress(master) || core->tilt ||
-        addr_is(&ours->addr, hello->host, hello->master_port))
+        hello_means(core, &ours->addr, hello->host, hello->master_port))
         return false;
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
-        if (addr_is(&n->addr, hello->host, hello->master_port))
+        if (hello_means(core, &n->addr, hello->host, hello->master_port))
             theirs = n;
     bool is_theirs = theirs != NULL
                          ? node_follows(core, ours, &theirs->addr)
@@ -499,7 +505,7 @@ static bool hello_names_rival(struct core *core, const struct master *master,
                         hello->master_port) != SAME_NO)
         return false;
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
-        if (addr_is(&n->addr, hello->host, hello->master_port))
+        if (hello_means(core, &n->addr, hello->host, hello->master_port))
             return false;
     return true;
 }
