@@ -22,7 +22,7 @@ QUICK = [
     ("split", "split.py --rounds 50 --stock-rounds 2 --patience 4"),
     ("discovery", "discovery.py --masters 100,1000 --patience 40"),
     ("fairness", "busy.py --sections fairness --patience 10"),
-    ("steady", "steady.py --masters 100,1000 --seconds 8"),
+    ("steady", "steady.py --masters 100,1000 --seconds 10 --runs 2"),
     ("queries", "queries.py --rounds 3 --only query,fan,storm,start"),
     ("benchmark", "queries.py --rounds 9 --only benchmark"),
     ("busy", "busy.py --sections clients --rounds 3"),
