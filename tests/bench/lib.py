@@ -382,9 +382,13 @@ def show(title, kinds, unit=""):
 # ------------------------------------------------------------------- results -----
 
 def commit():
+    """Of what is measured; the results themselves, which change meanwhile, aside."""
     try:
-        return subprocess.check_output(["git", "describe", "--always", "--dirty"],
+        name = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"],
                                        text=True, cwd=HERE).strip()
+        changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", ":/",
+                                  ":(top,exclude)tests/bench/RESULTS.md"], cwd=HERE)
+        return name + ("-dirty" if changed.returncode else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
