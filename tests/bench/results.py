@@ -84,7 +84,7 @@ divided by ours. What the measures mean is said at the top of each program. "Bar
 what ours should reach, of which figure; "met" says whether it did in this run.
 
 Machine: {machine}.
-Written {date} at commit {commit}. {problems}
+Written {date} at commit {commit}.{problems}
 """
 
 
@@ -148,7 +148,7 @@ def table(record):
 
 
 def write(path, target, records, problems):
-    said = ("Failed: " + ", ".join(problems) + ".") if problems else ""
+    said = (" Failed: " + ", ".join(problems) + ".") if problems else ""
     lines = [HEAD.format(target=target, machine=machine(), commit=commit(),
                          date=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
                          problems=said)]
