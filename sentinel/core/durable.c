@@ -10,6 +10,8 @@
 
 #define SAVE_RETRY_FIRST_MS 100
 #define SAVE_RETRY_MAX_MS 1000
+/* Longer saves say nothing of the others' disks. */
+#define SAVE_MS_MAX 500
 
 enum held_kind {
     HELD_VOTE,     /* the answer to a vote request */
@@ -139,8 +141,19 @@ static void held_free(struct core *core, struct held *held)
     mem_free(held);
 }
 
+/* A slow save counts at once, a fast one little by little. */
+static void durable_note_time(struct core *core, uint64_t version)
+{
+    if (core->timed_version == 0 || version < core->timed_version)
+        return;
+    core->timed_version = 0;
+    core->save_ms = min_i64(max_i64(core->now - core->timed_at, core->save_ms * 3 / 4),
+                            SAVE_MS_MAX);
+}
+
 static void durable_on_saved(struct core *core, uint64_t version)
 {
+    durable_note_time(core, version);
     core->save_failed = false;
     if (core->save_failed_at != CORE_NEVER)
         emit_plain(core, LOG_LVL_WARNING, "-save-failed", NULL, "after %" PRId64 " ms",
@@ -168,6 +181,7 @@ static void durable_on_save_failed(struct core *core, uint64_t version,
     struct held *held, *next;
 
     core->save_failed = true;
+    core->timed_version = 0;
     if (core->save_failed_at == CORE_NEVER) {
         core->save_failed_at = core->now;
         emit_plain(core, LOG_LVL_WARNING, "+save-failed", NULL, "%s",
@@ -219,6 +233,10 @@ void durable_settle(struct core *core)
     if (heap_has(&core->persist_timer.node))
         return; /* a failed save is retried when its time comes */
     core->asked_version = core->version;
+    if (core->timed_version == 0) {
+        core->timed_version = core->version;
+        core->timed_at = core->now;
+    }
     emit(core, CORE_AC_PERSIST)->persist.version = core->version;
 }
 

@@ -14,7 +14,7 @@
 #define RETRY_UNSURE_MS 150
 /* All sentinels see a killed server die in the same millisecond. They take turns: the
  * one with the least run id starts at once, the others this much later each, which is
- * enough for its request to arrive first. */
+ * enough for its request to arrive first; on slow networks and disks, later. */
 #define TURN_MS 20
 /* When masters die together, the requests for each wait behind those for the others and
  * for the disk: turns and pauses are longer by this for each. Those that became sdown
@@ -263,6 +263,13 @@ static int64_t slowest_rtt(const struct master *master)
     return min_i64(rtt, RTT_MAX_MS);
 }
 
+/* How long it takes until a candidate's request is with the others: it leaves when its
+ * vote is on disk, and a disk is taken to be like ours. */
+static int64_t request_ms(const struct core *core, const struct master *master)
+{
+    return slowest_rtt(master) + core->save_ms;
+}
+
 void failover_note_struck(struct core *core, struct master *master)
 {
     /* A new incident: patience that was lost in an older one, which may have ended
@@ -287,7 +294,7 @@ static int64_t retry_delay(struct core *core, struct master *master)
     struct failover *fo = &master->failover;
     uint32_t n = fo->n_lost < RETRY_DOUBLINGS_MAX ? fo->n_lost : RETRY_DOUBLINGS_MAX;
 
-    int64_t high = RETRY_HIGH_MS + 3 * slowest_rtt(master);
+    int64_t high = RETRY_HIGH_MS + 3 * request_ms(core, master);
 
     return (rng_between(&core->rng, RETRY_LOW_MS, high) << n) +
            rng_between(&core->rng, 0, crowd_ms(core));
@@ -420,8 +427,8 @@ void failover_take_turn(struct core *core, struct master *master)
             strcmp(v->peer->run_id, core->myid) < 0)
             rank++;
     fo->retry_at =
-        max_i64(fo->retry_at,
-                core->now + rank * (TURN_MS + slowest_rtt(master) + crowd_ms(core)));
+        max_i64(fo->retry_at, core->now + rank * (TURN_MS + request_ms(core, master) +
+                                                  crowd_ms(core)));
 }
 
 void failover_await(struct core *core, struct master *master, const char *candidate)

@@ -411,6 +411,9 @@ struct core {
 
     /* durability (durable.c) */
     uint64_t version, asked_version, disk_version;
+    uint64_t timed_version; /* its save is timed; 0: none is */
+    int64_t timed_at;       /* since then */
+    int64_t save_ms;        /* what saves take lately */
     uint64_t epoch_version; /* version when current_epoch last changed */
     struct held *held;
     bool save_failed;
