@@ -168,6 +168,8 @@ void command_ask(struct core *core, struct voter *voter, uint64_t epoch)
                  host, port, epoch_text, epoch != 0 ? core->myid : "*", (char *)NULL);
     command_send(core, voter->peer->link, LINK_CMD, &bytes, 1,
                  tag_pack(epoch != 0 ? TAG_VOTE : TAG_ASK, voter));
+    if (voter->asked_at == CORE_NEVER)
+        voter->open_since = core->now;
     voter->asked_at = core->now;
     if (epoch != 0)
         voter->asked_epoch = epoch;

@@ -222,7 +222,7 @@ struct voter *peer_add_voter(struct core *core, struct master *master,
     voter->id = slots_add(&core->voter_ids, voter);
     voter->peer = peer;
     voter->master = master;
-    voter->said_at = voter->hello_at = core->now;
+    voter->said_at = voter->open_since = voter->hello_at = core->now;
     voter->asked_at = CORE_NEVER;
     voter->s_down_at = CORE_NEVER;
     timer_init(&voter->down_timer, TIMER_VOTER_DOWN, voter);

@@ -235,9 +235,11 @@ struct voter {
     struct peer *peer;
     struct master *master;
     bool says_down;
-    int64_t said_at;  /* last well-formed answer; time of creation to begin with */
-    int64_t asked_at; /* last question; CORE_NEVER if none */
-    uint8_t round;    /* answers to questions of earlier rounds do not count */
+    int64_t said_at; /* when the last well-formed answer was asked for, as a network may
+                      * hold it back; time of creation to begin with */
+    int64_t asked_at;        /* last question; CORE_NEVER if none */
+    int64_t open_since;      /* first question without an answer, while there is one */
+    uint8_t round;           /* answers to questions of earlier rounds do not count */
     char leader[RUN_ID_CAP]; /* whom it voted for; "" unknown */
     uint64_t leader_epoch;
     uint64_t asked_epoch;    /* election of ours it was asked to vote in; 0 none */

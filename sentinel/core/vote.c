@@ -177,7 +177,7 @@ void vote_on_reply(struct core *core, struct voter *voter, const struct tag *tag
                       value->str);
         return;
     }
-    voter->said_at = core->now;
+    voter->said_at = voter->open_since;
     voter->says_down = item[0].integer == 1;
     if (item[1].len == RUN_ID_LEN && vote_run_id_ok(item[1].str)) {
         uint64_t epoch = (uint64_t)item[2].integer;

@@ -65,9 +65,23 @@ static bool is_left(const struct sim *sim, const struct node *node)
            names_now_at(sim, node->addr.ip, node->addr.port) < 0;
 }
 
+static bool knows(const struct host *a, const struct host *b, int group);
+
+/* Does |host| know where enough of the others are to be elected? */
+static bool can_lead(const struct host *host, const struct host *const hosts[], int n,
+                     int group)
+{
+    const struct master *m = host_master(host, group);
+    int64_t n_known = 1;
+
+    for (int i = 0; i < n; i++)
+        n_known += hosts[i] != host && knows(host, hosts[i], group);
+    return n_known >= m->quorum && n_known > (int64_t)HASH_COUNT(m->voters) / 2;
+}
+
 /* The master was made a replica by hand, or has left its address, and RESET or MONITOR
- * made them forget all replicas that may be promoted: its own replicas are not named by
- * anybody any more. */
+ * made those who could lead forget all replicas that may be promoted: its own replicas
+ * are not named by anybody any more. */
 static bool have_no_replica(const struct sim *sim, node_set set, int group)
 {
     const struct host *hosts[SIM_NODES_MAX];
@@ -79,6 +93,8 @@ static bool have_no_replica(const struct sim *sim, node_set set, int group)
         const struct master *m = host_master(hosts[i], group);
         if (m->current->role != ROLE_REPLICA && !is_left(sim, m->current))
             return false;
+        if (!can_lead(hosts[i], hosts, n, group))
+            continue;
         for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
             if (r->priority != 0 && !is_left(sim, r))
                 return false;
