@@ -348,7 +348,7 @@ static void elected(struct core *core, struct master *master)
     emit_master(core, LOG_LVL_WARNING, "+failover-state-select-slave", master, NULL);
     /* After a long election the facts are old. */
     for (struct node *n = master->replicas; n != NULL; n = n->hh.next)
-        if (n->info_at == CORE_NEVER || core->now - n->info_from_at > FACTS_AGE_MS)
+        if (n->info_at == CORE_NEVER || core->now - n->info_at > FACTS_AGE_MS)
             node_info_soon(core, n, 0);
     choose(core, master, NULL);
 }

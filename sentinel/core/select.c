@@ -47,9 +47,12 @@ static const char *select_veto(const struct core *core, const struct node *node)
         return "its last PONG is too old";
     if (node->priority == 0)
         return "its priority is 0";
-    if (node->info_at == CORE_NEVER || core->now - node->info_from_at > info_max)
+    if (node->info_at == CORE_NEVER || core->now - node->info_at > info_max)
         return "its last INFO is too old";
-    if (node->link_down_ms > core_link_down_max(master))
+    /* It may have been true when we asked; the network, or the server, took its time.
+     */
+    if (node->link_down_ms + node->info_at - node->info_from_at >
+        core_link_down_max(master))
         return "it lost its master too long ago";
     return NULL;
 }
@@ -100,7 +103,7 @@ bool select_may_improve(const struct core *core, const struct master *master)
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
         if (!n->s_down && n->link->cmd.up && n->priority != 0 &&
             n->info_asked_at != CORE_NEVER &&
-            (n->info_at == CORE_NEVER || n->info_from_at < since))
+            (n->info_at == CORE_NEVER || n->info_at < since))
             return true;
     return false;
 }
