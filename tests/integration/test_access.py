@@ -210,6 +210,9 @@ def test_access_between_sentinels(t):
     asker.conf.write_text(asker.conf.read_text() + "sentinel sentinel-user peer\n"
                           "sentinel sentinel-pass no\n")
     # |asked| needs no password of |asker|, but has one for it: that is said, too.
+    # Nobody can be promoted, so that the incident lasts.
+    replica = group.replicas[0]
+    replica.conf.write_text(replica.conf.read_text() + "replica-priority 0\n")
     for server in group.servers:
         server.start().wait_answers()
     for sentinel in group.sentinels:
