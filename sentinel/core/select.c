@@ -49,8 +49,7 @@ static const char *select_veto(const struct core *core, const struct node *node)
         return "its priority is 0";
     if (node->info_at == CORE_NEVER || core->now - node->info_at > info_max)
         return "its last INFO is too old";
-    /* It may have been true when we asked; the network, or the server, took its time.
-     */
+    /* As of when we asked, if the network or the server took its time. */
     if (node->link_down_ms + node->info_at - node->info_from_at >
         core_link_down_max(master))
         return "it lost its master too long ago";

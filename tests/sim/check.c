@@ -149,12 +149,12 @@ static void check_hello(struct host *host, const char *payload)
 {
     struct sim *sim = host->sim;
     struct told *told = &sim->judge->told[host->machine->id];
-    const char *field[12];
+    const char *field[13];
     uint64_t stands = 0;
     int n = 0;
 
     field[n++] = payload;
-    for (const char *at = payload; n < 12 && (at = strchr(at, ',')) != NULL;)
+    for (const char *at = payload; n < 13 && (at = strchr(at, ',')) != NULL;)
         field[n++] = ++at;
     if ((sim->faults & FAULT_BIT(FAULT_FORGE)) != 0)
         forge_remember(sim, payload);

@@ -85,7 +85,7 @@ static bool can_lead(const struct host *host, const struct host *const hosts[], 
 static bool have_no_replica(const struct sim *sim, node_set set, int group)
 {
     const struct host *hosts[SIM_NODES_MAX];
-    int n = members(sim, set, group, hosts);
+    int n = members(sim, set, group, hosts), n_leaders = 0;
 
     if (!world_makes_forget(sim))
         return false;
@@ -95,11 +95,12 @@ static bool have_no_replica(const struct sim *sim, node_set set, int group)
             return false;
         if (!can_lead(hosts[i], hosts, n, group))
             continue;
+        n_leaders++;
         for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
             if (r->priority != 0 && !is_left(sim, r))
                 return false;
     }
-    return n > 0;
+    return n_leaders > 0;
 }
 
 /* Is |node| a server that |master| knows as well? Where it was once nobody is. */
