@@ -112,6 +112,7 @@ void detect_voter(struct core *core, struct voter *voter)
         emit_voter(core, LOG_LVL_WARNING, "-sdown", voter, NULL);
         voter->s_down = false;
         link->n_down--;
+        failover_voter_back(core, voter->master);
     }
     if (!voter->s_down)
         timer_arm_by(core, &voter->down_timer, at);

@@ -27,6 +27,9 @@
 #define SELECT_HOPE_MS 1000
 /* INFO older than this is asked for again before the choice. */
 #define FACTS_AGE_MS 1000
+/* When sentinels that were away are back, the master has so long to show that it was we
+ * who were away: a new connection, and a PING. */
+#define AWAY_PAUSE_MS 2000
 /* SENTINEL FAILOVER waits so long for peers that do not answer. */
 #define FORCED_ASK_MS 1000
 #define FORCED_TRIES_MAX 5
@@ -703,6 +706,12 @@ void failover_complete(struct core *core, struct master *master)
 static void next_replica(struct core *core, struct master *master, struct node *node)
 {
     (void)node;
+    /* If the new master is dead the next failover cannot wait for those still to move.
+     */
+    if (master->failover.promoted->s_down) {
+        finish(core, master);
+        return;
+    }
     reconf_step(core, master);
     if (reconf_is_done(master))
         finish(core, master);
@@ -727,11 +736,28 @@ void failover_incident_over(struct core *core, struct master *master)
 {
     struct failover *fo = &master->failover;
 
+    /* Nobody was told anything yet: a master that is back keeps its place. */
+    if (fo->state == FO_ELECT && !fo->forced)
+        not_elected(core, master);
     /* The pause belonged to this incident; the next one is another. */
     if (fo->state == FO_NONE)
         fo->retry_at = core->now;
     fo->awaiting_since = CORE_NEVER;
     fo->n_lost = 0;
+}
+
+void failover_voter_back(struct core *core, struct master *master)
+{
+    struct failover *fo = &master->failover;
+
+    if (!master->o_down || master->quorum > master_possible_voters(core, master) / 2)
+        return;
+    if (fo->state == FO_ELECT && !fo->forced)
+        not_elected(core, master);
+    if (fo->state != FO_NONE)
+        return;
+    fo->retry_at = max_i64(fo->retry_at, core->now + AWAY_PAUSE_MS);
+    master_rearm(core, master);
 }
 
 int64_t failover_deadline(const struct core *core, const struct master *master)

@@ -293,8 +293,15 @@ static void hello_adopt_config(struct core *core, struct master *master,
                                struct voter *voter, const struct claim *claim,
                                const struct link *from)
 {
+    const struct claim copy = *claim; /* a switch makes those of peers void */
     struct addr addr = {0};
 
+    claim = &copy;
+    /* It keeps the server that we are replacing: our failover is history, and ends with
+     * its switch. From there this is a new address like any other. */
+    if (resolve_compare(core, &master->current->addr, claim->host, claim->port) ==
+        SAME_YES)
+        failover_complete(core, master);
     if (resolve_compare(core, &master->current->addr, claim->host, claim->port) ==
         SAME_YES) {
         master->config_epoch = claim->config_epoch;
@@ -566,10 +573,12 @@ static void hello_apply(struct core *core, struct voter *voter,
     uint64_t epoch = max_u64(hello->epoch, hello->config_epoch);
 
     voter->hello_at = voter->peer->heard_at = core->now;
+    voter->told_epoch = hello->config_epoch;
     /* No configuration is newer than our epoch: a failover of ours would be older. */
     if (epoch > core->current_epoch)
         vote_raise_epoch(core, master, epoch);
     if (hello->config_epoch > master->config_epoch &&
+        master->failover.state != FO_RECONF &&
         resolve_compare(core, &master->current->addr, hello->host,
                         hello->master_port) == SAME_YES) {
         master->config_epoch = hello->config_epoch;

@@ -6,6 +6,8 @@
 /* "4 x publish period": a stray master is left alone so long, in case it is our view
  * that is old (behaviour.md 4.4). */
 #define CONVERT_PERIODS 4
+/* What a sentinel said so long ago is its view still. */
+#define HELLO_FRESH_PERIODS 3
 
 struct line {
     const char *text;
@@ -314,6 +316,22 @@ static void info_note_reign(struct node *node, const struct info *info)
         memcpy(node->reign, info->replid, sizeof(node->reign));
 }
 
+/* Are we in touch with most sentinels, and does none of them know a newer
+ * configuration? Else a server that was a master still and was elected again, which
+ * leaves it its id, would be taken for what is left of an older one. */
+static bool node_view_is_fresh(const struct core *core, const struct master *master)
+{
+    int64_t max = HELLO_FRESH_PERIODS * core_number(core, CORE_OPT_PUBLISH_PERIOD);
+    uint32_t n = 1;
+
+    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next) {
+        if (v->told_epoch > master->config_epoch)
+            return false;
+        n += v->hello_at != CORE_NEVER && core->now - v->hello_at <= max ? 1 : 0;
+    }
+    return n > master_possible_voters(core, master) / 2;
+}
+
 /* Have most sentinels spoken since |node| was seen as a master, and does none of them
  * know of an election that might have made it one? */
 static bool node_reign_is_denied(const struct core *core, const struct node *node)
@@ -335,7 +353,9 @@ static bool node_reign_is_over(const struct core *core, const struct node *node,
 {
     if (node->reign[0] == '\0' || node->master->failover.state != FO_NONE)
         return false;
-    return strcmp(node->reign, info->replid) == 0 || node_reign_is_denied(core, node);
+    return (strcmp(node->reign, info->replid) == 0 &&
+            node_view_is_fresh(core, node->master)) ||
+           node_reign_is_denied(core, node);
 }
 
 /* A replica that reports role master although we did not promote it. */

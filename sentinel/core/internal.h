@@ -491,6 +491,10 @@ void failover_take_turn(struct core *core, struct master *master);
 void failover_note_struck(struct core *core, struct master *master);
 /* The master is no longer odown. */
 void failover_incident_over(struct core *core, struct master *master);
+/* A sentinel that was down answers again, and will be asked for its vote. If the quorum
+ * is less than a majority, it may have been we who were cut off, together with few
+ * others or none, and the master may be well. */
+void failover_voter_back(struct core *core, struct master *master);
 /* We have given our vote to |candidate|: let it work. */
 void failover_await(struct core *core, struct master *master, const char *candidate);
 /* The candidate of that name was found dead. */

@@ -332,7 +332,12 @@ static void node_merge(struct core *core, struct node *node, struct node *twin)
     if (master->failover.promoted == node)
         failover_reset(core, master);
     node_take_name(core, twin, node);
+    /* What it has said by the other name counts: it was not silent then. */
+    if (node->link->was_heard && twin->link->ping_pending_at != CORE_NEVER)
+        twin->link->ping_pending_at =
+            max_i64(twin->link->ping_pending_at, node->link->avail_at);
     node_forget(core, node);
+    detect_node(core, twin);
 }
 
 /* Another entry of |master| at |port| of |host|, whatever address that has there. */

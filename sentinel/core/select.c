@@ -56,6 +56,17 @@ static const char *select_veto(const struct core *core, const struct node *node)
     return NULL;
 }
 
+/* It surely lacks something: a replica that has had no link since it was started or
+ * told whom to follow, or a master of ours from before that has followed nobody since.
+ * Offsets of such are of another history, and whoever is in step is better, whatever
+ * the priorities. */
+static bool select_is_doubtful(const struct node *node)
+{
+    if (node->role == ROLE_MASTER)
+        return node->reign[0] != '\0';
+    return !node->reported_link_up && node->link_down_ms < 0;
+}
+
 /* Is |a| a better choice than |b|? */
 static bool select_better(const struct node *a, const struct node *b)
 {
@@ -64,6 +75,8 @@ static bool select_better(const struct node *a, const struct node *b)
 
     if (a_refuses != b_refuses)
         return b_refuses; /* it would only cost time */
+    if (select_is_doubtful(a) != select_is_doubtful(b))
+        return select_is_doubtful(b);
     if (a->priority != b->priority)
         return a->priority < b->priority;
     if (a->offset != b->offset)
@@ -88,8 +101,9 @@ struct node *select_replica(struct core *core, struct master *master, bool expla
             best = n;
     }
     if (explain && best != NULL)
-        emit_note(core, "%s chosen: priority %" PRId64 ", offset %" PRIu64, best->name,
-                  best->priority, best->offset);
+        emit_note(core, "%s chosen: priority %" PRId64 ", offset %" PRIu64 "%s",
+                  best->name, best->priority, best->offset,
+                  select_is_doubtful(best) ? "; it may lack data, as all others" : "");
     return best;
 }
 

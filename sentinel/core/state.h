@@ -246,10 +246,11 @@ struct voter {
     uint64_t answered_epoch; /* election of ours that it has answered; 0 none */
     bool s_down;
     int64_t s_down_at;
-    int64_t hello_at;   /* last hello from it about this master */
-    struct claim claim; /* what that said, while it is being confirmed */
-    char *unread;       /* of a stranger: its last hello, read once it is verified */
-    bool unread_signed; /* and that was signed */
+    int64_t hello_at;    /* last hello from it about this master */
+    uint64_t told_epoch; /* the config epoch in that */
+    struct claim claim;  /* what that said, while it is being confirmed */
+    char *unread;        /* of a stranger: its last hello, read once it is verified */
+    bool unread_signed;  /* and that was signed */
     struct vouched vouched;
     uint64_t stands_epoch; /* it has signed that it stands for election then; 0 never */
     bool may_be_real;      /* of a stranger: counts in our majority for a moment */
