@@ -566,41 +566,75 @@ static uint64_t render_stamp(const struct core *core)
     return stamp;
 }
 
-/* Where a generic directive may stand several times, the first words that make it
- * another one: the class of a limit, the name of a user. */
-static size_t render_n_key_words(const char *name)
+#define RENDER_LIMIT "client-output-buffer-limit"
+#define RENDER_LIMIT_WORDS 5 /* of a line about one class */
+
+static bool render_is_limit(const struct args *line)
 {
-    bool has_subject =
-        strcmp(name, "client-output-buffer-limit") == 0 || strcmp(name, "user") == 0;
-    return has_subject ? 2 : 1;
+    return strcmp(line->words[0], RENDER_LIMIT) == 0;
 }
 
-static bool render_same_words(const struct args *a, const struct args *b, size_t n)
+/* A class of clients; one of them has two names. */
+static bool render_same_class(const char *a, const char *b)
 {
-    if (a->n < n || b->n < n)
+    a = strcasecmp(a, "slave") == 0 ? "replica" : a;
+    b = strcasecmp(b, "slave") == 0 ? "replica" : b;
+    return strcasecmp(a, b) == 0;
+}
+
+/* Are both, of the same name, about the same thing? Where a directive may stand several
+ * times, its first word says: the class of a limit, the name of a user. */
+static bool render_same_subject(const struct args *a, const struct args *b)
+{
+    bool is_limit = render_is_limit(a), is_user = strcmp(a->words[0], "user") == 0;
+
+    if (!is_limit && !is_user)
+        return true;
+    if (a->n < 2 || b->n < 2)
         return false;
-    for (size_t i = 0; i < n; i++) {
+    return is_limit ? render_same_class(a->words[1], b->words[1])
+                    : strcmp(a->words[1], b->words[1]) == 0;
+}
+
+static bool render_same_words(const struct args *a, const struct args *b)
+{
+    if (a->n != b->n)
+        return false;
+    for (size_t i = 0; i < a->n; i++) {
         if (strcmp(a->words[i], b->words[i]) != 0)
             return false;
     }
     return true;
 }
 
+/* The line of the file that counts for what |line| is about, and is about nothing else;
+ * NULL if a new one is needed. A line about several classes of clients hides those
+ * before it, and cannot be replaced by one about one class. */
+static struct conf_line *render_find_line(const struct conf *conf,
+                                          const struct conf_line *line)
+{
+    struct conf_line *first, *found = NULL;
+
+    HASH_FIND_STR(conf->lines, line->name, first);
+    for (struct conf_line *l = first; l != NULL; l = l->next) {
+        if (l->doc == NULL)
+            continue;
+        if (render_is_limit(&l->args) && l->args.n != RENDER_LIMIT_WORDS)
+            found = NULL;
+        else if (render_same_subject(&l->args, &line->args))
+            found = l;
+    }
+    return found;
+}
+
 /* Puts a directive given on the command line into the file: into the last line there is
  * for it, as that is the one that counts. */
 static void render_pending(struct conf *conf, struct conf_line *line)
 {
-    size_t n_key = render_n_key_words(line->name);
-    struct conf_line *first, *old = NULL;
+    struct conf_line *old = render_find_line(conf, line);
     struct buf text = {0};
 
-    HASH_FIND_STR(conf->lines, line->name, first);
-    for (struct conf_line *l = first; l != NULL; l = l->next) {
-        if (l->doc != NULL && render_same_words(&l->args, &line->args, n_key))
-            old = l;
-    }
-    if (old != NULL && old->args.n == line->args.n &&
-        render_same_words(&old->args, &line->args, line->args.n))
+    if (old != NULL && render_same_words(&old->args, &line->args))
         return;
     for (size_t i = 0; i < line->args.n; i++) {
         if (i > 0)
@@ -617,6 +651,35 @@ static void render_pending(struct conf *conf, struct conf_line *line)
     buf_release(&text);
 }
 
+/* The same for a line with the limits of any number of classes: a line each, so that
+ * the next one can be told apart from the others. */
+static void render_pending_limits(struct conf *conf, const struct conf_line *line)
+{
+    const struct args *list = &line->args;
+    struct args split = {0}, one;
+    struct buf text = {0};
+    size_t at = 1;
+
+    /* Also as one word that holds blanks. */
+    if (list->n == 2 && args_split(&split, list->words[1], list->lens[1]) == 0) {
+        list = &split;
+        at = 0;
+    }
+    for (; at + RENDER_LIMIT_WORDS - 1 <= list->n; at += RENDER_LIMIT_WORDS - 1) {
+        buf_clear(&text);
+        buf_puts(&text, RENDER_LIMIT);
+        for (size_t i = 0; i < RENDER_LIMIT_WORDS - 1; i++) {
+            buf_putc(&text, ' ');
+            args_quote(&text, list->words[at + i], list->lens[at + i]);
+        }
+        int rc = args_split(&one, text.data, text.len);
+        ASSERT(rc == 0);
+        render_pending(conf, conf_keep_line(conf, SOURCE_MAIN, &one, NULL));
+    }
+    args_release(&split);
+    buf_release(&text);
+}
+
 static void render_all_pending(struct conf *conf)
 {
     static const char *const not_saved[] = {"rename-command", "loadmodule"};
@@ -625,7 +688,9 @@ static void render_all_pending(struct conf *conf)
         bool is_saved = true;
         for (size_t i = 0; i < sizeof not_saved / sizeof not_saved[0]; i++)
             is_saved = is_saved && strcmp(line->name, not_saved[i]) != 0;
-        if (is_saved)
+        if (is_saved && render_is_limit(&line->args))
+            render_pending_limits(conf, line);
+        else if (is_saved)
             render_pending(conf, line);
     }
     conf->pending = NULL;

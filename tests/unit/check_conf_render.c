@@ -325,6 +325,50 @@ START_TEST(command_line)
 }
 END_TEST
 
+/* |file|, started with the lines |text| on its command line, becomes |saved|, and does
+ * not change when that is started again. */
+static void expect_started(const char *file, const char *text, const char *saved)
+{
+    struct conf_error error;
+
+    for (int i = 0; i < 2; i++) {
+        const char *before = i == 0 ? file : saved;
+        f = (struct fixture){
+            .conf = conf_new(), .core = core_new(1), .actions = core_actions_new()};
+        ck_assert_int_eq(conf_read_main_text(f.conf, before, strlen(before), &error),
+                         0);
+        ck_assert_int_eq(conf_read_text(f.conf, text, strlen(text), &error), 0);
+        ck_assert_int_eq(conf_apply(f.conf, f.core, &error), 0);
+        ck_assert_str_eq(fixture_render(&f), saved);
+        fixture_release(&f);
+        f = (struct fixture){0};
+    }
+}
+
+/* A line may hold the limits of several classes. */
+START_TEST(limits_of_several_classes)
+{
+#define LIMIT "client-output-buffer-limit "
+#define EPOCH "sentinel current-epoch 0\n"
+    expect_started(LIMIT "normal 0 0 0 pubsub 1mb 1mb 10\n" MYID EPOCH,
+                   LIMIT "normal 1mb 1mb 5\n",
+                   LIMIT "normal 0 0 0 pubsub 1mb 1mb 10\n" MYID EPOCH HEADER LIMIT
+                         "normal 1mb 1mb 5\n");
+    expect_started(LIMIT "normal 1mb 1mb 1\n" LIMIT "pubsub 1mb 1mb 1\n" MYID EPOCH,
+                   LIMIT "normal 2mb 2mb 2 pubsub 3mb 3mb 3\n",
+                   LIMIT "normal 2mb 2mb 2\n" LIMIT "pubsub 3mb 3mb 3\n" MYID EPOCH);
+    expect_started(LIMIT "NORMAL 1 1 1\n" LIMIT "slave 1 1 1\n" MYID EPOCH,
+                   LIMIT "\"normal 2 2 2 replica 3 3 3\"\n" LIMIT "normal 4 4 4\n",
+                   LIMIT "normal 4 4 4\n" LIMIT "replica 3 3 3\n" MYID EPOCH);
+    /* The last line about a class counts. */
+    expect_started(LIMIT "pubsub 1 1 1\n" LIMIT "\"normal 2 2 2 pubsub 2 2 2\"\n" LIMIT
+                         "normal 3 3 3\n" MYID EPOCH,
+                   LIMIT "normal 4 4 4 pubsub 5 5 5\n",
+                   LIMIT "pubsub 1 1 1\n" LIMIT "\"normal 2 2 2 pubsub 2 2 2\"\n" LIMIT
+                         "normal 4 4 4\n" MYID EPOCH HEADER LIMIT "pubsub 5 5 5\n");
+}
+END_TEST
+
 Suite *make_suite(void)
 {
     Suite *suite = suite_create("conf_render");
@@ -345,6 +389,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, host_names);
     tcase_add_test(tcase, whole_sentinel);
     tcase_add_test(tcase, command_line);
+    tcase_add_test(tcase, limits_of_several_classes);
     suite_add_tcase(suite, tcase);
     return suite;
 }
