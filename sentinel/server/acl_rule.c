@@ -435,9 +435,9 @@ void acl_rule_reset(struct user *user, bool has_open_channels)
     user_reset_password(user, false);
 }
 
-/* "( rule ... )" */
+/* "( rule ... )". It starts with the channels that a new user has. */
 static int user_add_selector(struct user *user, const char *rule, size_t len,
-                             struct error *err)
+                             bool has_open_channels, struct error *err)
 {
     struct acl_selector **tail = &user->selectors;
     const char *at = rule + 1, *end = rule + len - 1;
@@ -448,6 +448,7 @@ static int user_add_selector(struct user *user, const char *rule, size_t len,
     while (*tail != NULL)
         tail = &(*tail)->next;
     *tail = mem_zalloc(sizeof(**tail));
+    (*tail)->has_all_channels = has_open_channels;
     while (rc == 0) {
         while (at < end && isspace((unsigned char)*at))
             at++;
@@ -501,7 +502,7 @@ int acl_rule_apply(struct user *user, const char *rule, size_t len,
     if (strchr("><#!", rule[0]) != NULL)
         return user_apply_password(user, rule, len, err);
     if (rule[0] == '(')
-        return user_add_selector(user, rule, len, err);
+        return user_add_selector(user, rule, len, has_open_channels, err);
     return selector_apply(user->selectors, rule, len, err);
 }
 

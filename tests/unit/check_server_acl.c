@@ -571,6 +571,33 @@ START_TEST(test_requirepass)
 }
 END_TEST
 
+/* acl-pubsub-default is about a selector, too. */
+START_TEST(test_open_channels)
+{
+    struct session *other;
+
+    clients_release(&clients);
+    clients_init(&clients, NULL);
+    clients.options.has_open_channels = true;
+    clients_start(&clients);
+    other = clients_open(&clients);
+    OTHER("ACL SETUSER bob on nopass (+subscribe)\r\n", "+OK\r\n");
+    OTHER("ACL SETUSER cc on (+ping &x)\r\n",
+          "-ERR Error in ACL SETUSER modifier '(+ping &x)': Adding a pattern after the "
+          "* pattern (or the 'allchannels' flag) is not valid and does not have any "
+          "effect. Try 'resetchannels' to start with an empty list of channels\r\n");
+    OTHER("ACL SETUSER dd (+ping resetchannels &x)\r\n", "+OK\r\n");
+    OTHER(
+        "ACL LIST\r\n",
+        "*3\r\n"
+        "$66\r\nuser bob on nopass sanitize-payload &* -@all (&* -@all +subscribe)\r\n"
+        "$68\r\nuser dd off sanitize-payload &* -@all (resetchannels &x -@all +ping)"
+        "\r\n$51\r\nuser default on nopass sanitize-payload ~* &* +@all\r\n");
+    OTHER("AUTH bob x\r\nSUBSCRIBE +sdown\r\n",
+          "+OK\r\n*3\r\n$9\r\nsubscribe\r\n$6\r\n+sdown\r\n:1\r\n");
+}
+END_TEST
+
 /* --------------------------------------------------------------- rename-command ----
  */
 
@@ -634,6 +661,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_load_for_nobody);
     tcase_add_test(tcase, test_user_lines);
     tcase_add_test(tcase, test_requirepass);
+    tcase_add_test(tcase, test_open_channels);
     tcase_add_test(tcase, test_rename_command);
     suite_add_tcase(suite, tcase);
     return suite;
