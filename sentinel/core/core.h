@@ -377,6 +377,11 @@ int64_t core_deadline(const struct core *core);
  * as PERSISTED once that rendering is on disk. */
 uint64_t core_version(const struct core *core);
 
+/* Would CORE_RQ_CONFIG with these |n| settings be refused now? Returns 0, or ERR_RANGE
+ * or ERR_STATE with the reason in |err|. Changes nothing. */
+int core_check_settings(const struct core *core, const struct core_setting *settings,
+                        size_t n, struct error *err);
+
 /* Aborts if any invariant of the data does not hold. O(everything); for tests. */
 void core_check(const struct core *core);
 

@@ -186,20 +186,23 @@ static void request_set(struct core *core, const struct core_request *rq)
     }
 }
 
+int core_check_settings(const struct core *core, const struct core_setting *settings,
+                        size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (settings[i].option == CORE_OPT_RESOLVE_HOSTNAMES &&
+            settings[i].number == 0 && !resolve_may_be_off(core, err))
+            return ERR_RANGE;
+    }
+    return sign_check_settings(core, settings, n, err);
+}
+
 static void request_settings(struct core *core, const struct core_request *rq,
                              bool save)
 {
     struct error err = {{0}};
 
-    for (size_t i = 0; i < rq->n_settings; i++) {
-        const struct core_setting *s = &rq->settings[i];
-        if (s->option == CORE_OPT_RESOLVE_HOSTNAMES && s->number == 0 &&
-            !resolve_may_be_off(core, &err)) {
-            emit_answer_error(core, rq->client, err.text);
-            return;
-        }
-    }
-    int status = sign_check_settings(core, rq->settings, rq->n_settings, &err);
+    int status = core_check_settings(core, rq->settings, rq->n_settings, &err);
     for (size_t i = 0; i < rq->n_settings && status == 0; i++)
         status = settings_apply(core, NULL, &rq->settings[i], &err);
     settings_applied(core, NULL);

@@ -373,10 +373,14 @@ static void cmd_sentinel_set_config_set(struct session *session,
                                         const struct resp_arg *argv, size_t argc)
 {
     struct cmd_sentinel_set_list list = {0};
+    struct error refusal;
     int level = -1;
 
     if (cmd_sentinel_set_read_config(session, argv, argc, &list, &level)) {
-        if (level >= 0)
+        /* The level is not the core's. It must be set before the core saves, but not
+         * if the core refuses the rest. */
+        if (level >= 0 && core_check_settings(session->server->core, list.items, list.n,
+                                              &refusal) == 0)
             log_set_level((enum log_level)level);
         struct core_request request = {
             .type = list.n > 0 ? CORE_RQ_CONFIG : CORE_RQ_FLUSH,

@@ -330,6 +330,8 @@ START_TEST(test_config_set_refuses)
            "-ERR Invalid value '1' to SENTINEL CONFIG SET 'resolve-hostnames'\r\n");
     EXPECT("SENTINEL CONFIG SET loglevel loud\r\n",
            "-ERR Invalid value 'loud' to SENTINEL CONFIG SET 'loglevel'\r\n");
+    EXPECT("SENTINEL CONFIG SET loglevel warning gossip-auth require\r\n",
+           "-ERR gossip-auth require needs a gossip-secret\r\n");
     EXPECT("SENTINEL CONFIG GET announce-port loglevel\r\n",
            "*4\r\n$13\r\nannounce-port\r\n$1\r\n0\r\n$8\r\nloglevel\r\n$6\r\nnotice"
            "\r\n");
