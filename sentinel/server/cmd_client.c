@@ -421,8 +421,16 @@ void cmd_client_pause(struct session *session, const struct resp_arg *argv, size
         session_error(session, "ERR timeout is negative");
         return;
     }
-    server->paused_until = server->now + ms;
-    server->pauses_writes_only = argc == 4 && arg_is(&argv[3], "write");
+    int64_t until = server->now + ms;
+    bool is_of_writes = argc == 4 && arg_is(&argv[3], "write");
+    /* Who asked for a pause that is not over counts on it: it gets no shorter, and does
+     * not let more through. */
+    if (server->paused_until != CORE_NEVER) {
+        until = until > server->paused_until ? until : server->paused_until;
+        is_of_writes = is_of_writes && server->pauses_writes_only;
+    }
+    server->paused_until = until;
+    server->pauses_writes_only = is_of_writes;
     session_ok(session);
 }
 

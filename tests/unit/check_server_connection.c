@@ -246,6 +246,28 @@ START_TEST(test_pause_again)
 }
 END_TEST
 
+/* Another pause makes one longer and stricter, never the contrary. */
+START_TEST(test_pause_upon_pause)
+{
+    struct session *other = clients_open(&clients);
+
+    EXPECT("CLIENT PAUSE 100 WRITE\r\nCLIENT PAUSE 10 WRITE\r\n", "+OK\r\n+OK\r\n");
+    EXPECT("CLIENT PAUSE 0 WRITE\r\nPUBLISH a b\r\n", "+OK\r\n");
+    clients_wait(&clients, 50);
+    ck_assert_str_eq(clients_send(&clients, other, "CLIENT PAUSE 10\r\nPING\r\n"),
+                     "+OK\r\n");
+    clients_wait(&clients, 49);
+    ck_assert_str_eq(clients_read(&clients, other), "");
+    ck_assert_str_eq(clients_read(&clients, session), "");
+    clients_wait(&clients, 1);
+    ck_assert_str_eq(clients_read(&clients, other), "+PONG\r\n");
+    ck_assert_int_eq(clients_read(&clients, session)[0], '-');
+    /* What is over counts no more. */
+    EXPECT("CLIENT PAUSE 10 WRITE\r\nPING\r\n", "+OK\r\n+PONG\r\n");
+    EXPECT("CLIENT UNPAUSE\r\nPUBLISH __sentinel__:hello x\r\n", "+OK\r\n:1\r\n");
+}
+END_TEST
+
 /* Each of many clients, going on, unpauses the next: this must not nest. */
 START_TEST(test_unpause_by_the_unpaused)
 {
@@ -593,6 +615,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_pause_holds_everything_back);
     tcase_add_test(tcase, test_pause_of_writes_holds_back_publish);
     tcase_add_test(tcase, test_pause_again);
+    tcase_add_test(tcase, test_pause_upon_pause);
     tcase_add_test(tcase, test_unpause_by_the_unpaused);
     tcase_add_test(tcase, test_pause_and_closing);
     tcase_add_test(tcase, test_tracking);
