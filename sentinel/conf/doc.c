@@ -138,13 +138,18 @@ static void doc_block_release(struct doc_block *block)
     mem_free(block->name);
 }
 
-void doc_block_free(struct doc *doc, struct doc_block *block)
+void doc_block_clear(struct doc *doc, struct doc_block *block)
 {
     while (block->lines != NULL) {
         struct doc_line *line = block->lines;
         block->lines = line->block_next;
         doc_remove(doc, line);
     }
+}
+
+void doc_block_free(struct doc *doc, struct doc_block *block)
+{
+    doc_block_clear(doc, block);
     HASH_DEL(doc->blocks, block);
     doc_block_release(block);
     mem_free(block);

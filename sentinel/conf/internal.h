@@ -189,6 +189,8 @@ void doc_remove(struct doc *doc, struct doc_line *line);
 /* The block of a master, made if missing; of NULL: what is about no master. */
 struct doc_block *doc_block(struct doc *doc, const char *name);
 void doc_block_add(struct doc_block *block, struct doc_line *line);
+/* Removes its lines; what included files say stays known. */
+void doc_block_clear(struct doc *doc, struct doc_block *block);
 void doc_block_free(struct doc *doc, struct doc_block *block); /* and its lines */
 /* The key of the last line of |kind| in included files (whatever else they say of it
  * before does not count); NULL if there is none. */

@@ -232,15 +232,13 @@ static bool render_is_renamed(const struct master *master, const char *from)
     return r != NULL;
 }
 
-/* In a state file: declared renames that were taken back. */
-static void render_want_unrenamed(struct wants *wants, const struct doc *doc,
-                                  const struct doc_block *block,
+/* Renames of included files, or declared ones, that were taken back. */
+static void render_want_unrenamed(struct wants *wants, const struct doc_block *block,
                                   const struct master *master)
 {
-    const struct doc_included *i = doc->is_state ? block->included : NULL;
     struct args args;
 
-    for (; i != NULL; i = i->next) {
+    for (const struct doc_included *i = block->included; i != NULL; i = i->next) {
         if (DOC_KEY_KIND(i->key) != SLINE_RENAME_COMMAND ||
             args_split(&args, i->key + 1, strlen(i->key + 1)) != 0)
             continue;
@@ -279,7 +277,7 @@ static void render_want_master(struct wants *wants, const struct doc *doc,
     wants_int(wants, SLINE_CONFIG_EPOCH, (int64_t)master->config_epoch, -1);
     wants_int(wants, SLINE_LEADER_EPOCH, (int64_t)master->leader_epoch, -1);
     render_want_nodes(wants, master);
-    render_want_unrenamed(wants, doc, block, master);
+    render_want_unrenamed(wants, block, master);
 }
 
 /* ------------------------------------------------ comparing with the lines ------ */
@@ -492,6 +490,18 @@ static void render_set_current(struct doc_block *block, const struct master *mas
     block->address = master_address_node(master);
 }
 
+/* The master of |block| is gone. What included files say of it must be known if it
+ * comes back, perhaps another: what differs is then written. */
+static void render_gone(struct doc *doc, struct doc_block *block)
+{
+    if (block->included == NULL) {
+        doc_block_free(doc, block);
+    } else {
+        doc_block_clear(doc, block);
+        block->version = UINT64_MAX;
+    }
+}
+
 /* In a state file: a master that is gone although it is declared is not to come back at
  * the next start. False if it is not declared. */
 static bool render_removed(struct conf *conf, struct doc_block *block,
@@ -533,7 +543,7 @@ static void render_masters(struct conf *conf, const struct core *core, bool is_v
     HASH_ITER(hh, conf->doc.blocks, block, block_tmp)
     {
         if (block->round != conf->round && !render_removed(conf, block, &wants))
-            doc_block_free(&conf->doc, block);
+            render_gone(&conf->doc, block);
     }
     wants_release(&wants);
 }
