@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +28,11 @@ static struct {
     struct log_options options;
     char *path;  /* NULL: standard output */
     char *ident; /* openlog() keeps the pointer */
-    int fd;      /* of path; -1 if not open */
+    int fd;      /* of path, or of standard output opened anew; -1 if not open */
+    /* Lines that did not go since the last that did; the last of them may have gone
+     * in part. */
+    unsigned long long n_lost;
+    bool is_cut;
 } log_state = {.options = {.level = LOG_LVL_NOTICE}, .fd = -1};
 
 /* ---- one line as text ---- */
@@ -210,9 +216,23 @@ int log_render(char *out, int cap, const struct log_options *options, int pid,
 
 /* ---- where lines go ---- */
 
+/* Without blocking, which means nothing to a file, and much to a pipe or a terminal. */
 static int log_open_file(const char *path)
 {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                0666);
+}
+
+/* Others share the descriptor and its flags: only one of our own may be made not to
+ * block. -1: it has to do as it is (a file, a socket, somebody else's pipe). */
+static int log_open_stdout(void)
+{
+    struct stat info;
+
+    if (fstat(STDOUT_FILENO, &info) != 0 ||
+        (!S_ISFIFO(info.st_mode) && !S_ISCHR(info.st_mode)))
+        return -1;
+    return open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 int log_configure(const struct log_options *options)
@@ -224,6 +244,8 @@ int log_configure(const struct log_options *options)
         fd = log_open_file(options->path);
         if (fd < 0)
             return ERR_IO;
+    } else if (!options->quiet_stdout) {
+        fd = log_open_stdout();
     }
     if (log_state.fd >= 0)
         close(log_state.fd);
@@ -282,40 +304,88 @@ static void log_follow_path(void)
     log_reopen();
 }
 
-/* One write() a line, so that lines of several processes do not mix. A log that cannot
- * be written must not stop a failover: what does not go is lost. */
-static void log_write(int fd, const char *line, size_t len)
+/* Only for the standard output that others share, which may block. */
+static bool log_has_room(int fd)
 {
-    while (len > 0) {
-        ssize_t n = write(fd, line, len);
+    struct pollfd at = {.fd = fd, .events = POLLOUT};
+    return poll(&at, 1, 0) > 0;
+}
+
+/*
+ * One write() a line, so that lines of several processes do not mix. A log that cannot
+ * be written, or that nobody reads, must not stop a failover: what does not go at once
+ * is lost. False if that is so.
+ */
+static bool log_write(int fd, const char *line, size_t len)
+{
+    bool may_block = fd == STDOUT_FILENO;
+    size_t n_gone = 0;
+
+    while (n_gone < len) {
+        size_t left = len - n_gone;
+        if (may_block && !log_has_room(fd))
+            break;
+        /* A pipe that has room at all has room for that much. */
+        ssize_t n =
+            write(fd, line + n_gone, may_block && left > PIPE_BUF ? PIPE_BUF : left);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return;
-        line += n;
-        len -= (size_t)n;
+            break;
+        n_gone += (size_t)n;
     }
+    if (n_gone > 0)
+        log_state.is_cut = n_gone < len;
+    return n_gone == len;
+}
+
+/* |message| as a line with the time of now and its newline; returns the length. */
+static size_t log_render_now(char line[LOG_LINE_CAP], enum log_level level,
+                             const char *message)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    int len = log_render(line, LOG_LINE_CAP - 1, &log_state.options, (int)getpid(),
+                         wall_ms, level, message);
+    line[len] = '\n';
+    return (size_t)len + 1;
+}
+
+/* Says how many lines were lost, once there is room again. */
+static bool log_own_up(int fd)
+{
+    char message[96];
+    char line[LOG_LINE_CAP];
+
+    if (log_state.is_cut && !log_write(fd, "\n", 1))
+        return false;
+    snprintf(message, sizeof message, "%llu log line%s could not be written",
+             log_state.n_lost, log_state.n_lost == 1 ? "" : "s");
+    if (!log_write(fd, line, log_render_now(line, LOG_LVL_WARNING, message)))
+        return false;
+    log_state.n_lost = 0;
+    return true;
+}
+
+void log_verbatim(const char *line, size_t len)
+{
+    if (log_state.path == NULL && log_state.options.quiet_stdout)
+        return;
+    if (log_state.path != NULL)
+        log_follow_path();
+    int fd = log_state.path == NULL && log_state.fd < 0 ? STDOUT_FILENO : log_state.fd;
+    if (fd < 0 || (log_state.n_lost > 0 && !log_own_up(fd)) ||
+        !log_write(fd, line, len))
+        log_state.n_lost++;
 }
 
 static void log_emit(enum log_level level, const char *message)
 {
-    const struct log_options *options = &log_state.options;
-    if (log_state.path == NULL && options->quiet_stdout)
-        return;
-
     char line[LOG_LINE_CAP];
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t wall_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    int len = log_render(line, sizeof line - 1, options, (int)getpid(), wall_ms, level,
-                         message);
-    line[len] = '\n';
 
-    if (log_state.path != NULL)
-        log_follow_path();
-    int fd = log_state.path != NULL ? log_state.fd : STDOUT_FILENO;
-    if (fd >= 0)
-        log_write(fd, line, (size_t)len + 1);
+    log_verbatim(line, log_render_now(line, level, message));
 }
 
 void log_line(enum log_level level, const char *format, ...)

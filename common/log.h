@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level {
@@ -39,8 +40,14 @@ void log_set_level(enum log_level level);
 /* Reopens the file (SIGHUP). Rotation by rename works without it. */
 void log_reopen(void);
 
+/* Never waits: a line that the file, pipe or terminal does not take at once is lost,
+ * and the next one that goes is preceded by one that says how many were. Syslog may
+ * wait. */
 void log_line(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Writes |len| bytes that are a line already, with its newline, to where lines go
+ * (syslog excepted), whatever the level. */
+void log_verbatim(const char *line, size_t len);
 
 /* Formats one line as log_line() would write it, without the newline and with a given
  * time; for tests and the demo. |wall_ms| is Unix time; returns the length written,

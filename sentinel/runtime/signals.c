@@ -6,7 +6,6 @@
 #include "common/log.h"
 #include "sentinel/runtime/runtime.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,25 +40,15 @@ void signals_ignore(void)
 }
 
 /* Stock logs from within the handler, in a form of its own that tools match. */
-static void signals_log(const struct runtime *rt, const char *text)
+static void signals_log(const char *text)
 {
-    const char *path = rt->options->logfile;
     char line[256];
-    int fd = STDOUT_FILENO;
 
-    if (log_get_level() > LOG_LVL_WARNING ||
-        (path[0] == '\0' && rt->options->daemonize))
-        return;
-    if (path[0] != '\0')
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0)
+    if (log_get_level() > LOG_LVL_WARNING)
         return;
     int len = snprintf(line, sizeof line, "%d:signal-handler (%lld) %s\n",
                        (int)getpid(), (long long)time(NULL), text);
-    if (write(fd, line, (size_t)len) < 0)
-        len = 0; /* nobody left to tell */
-    if (fd != STDOUT_FILENO)
-        close(fd);
+    log_verbatim(line, (size_t)len);
 }
 
 static void signals_on_end(uv_signal_t *handle, int number)
@@ -68,12 +57,12 @@ static void signals_on_end(uv_signal_t *handle, int number)
     char text[64];
 
     if (number == SIGINT && rt->stopping) {
-        signals_log(rt, "You insist... exiting now.");
+        signals_log("You insist... exiting now.");
         _exit(1);
     }
     snprintf(text, sizeof text, "Received SIG%s scheduling shutdown...",
              sigabbrev_np(number));
-    signals_log(rt, text);
+    signals_log(text);
     runtime_stop(rt);
 }
 

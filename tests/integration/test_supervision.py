@@ -2,15 +2,18 @@
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 
 from group import Skip
 from procs import Settings, until
+from resp import encode
 
 WATCHES_NOBODY = ["sentinel monitor m 127.0.0.1 1 1"]
 
@@ -119,6 +122,36 @@ def test_hangup_reopens_the_log(t):
     sentinel.signal(signal.SIGHUP)
     until(path.exists, 5, "there is a new file, although nothing was logged")
     assert sentinel.answers()
+
+
+def test_output_that_nobody_reads(t):
+    """A log collector that hangs takes lines away, and nothing else."""
+    sentinel = t.sentinel(lines=["loglevel verbose", *WATCHES_NOBODY])
+    pipe = sentinel.dir / "pipe"
+    os.mkfifo(pipe)
+    ear = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    kept = sentinel.log_path
+    sentinel.log_path = pipe
+    sentinel.start()
+    sentinel.log_path = kept
+    sentinel.wait_answers()
+    full = fcntl.fcntl(ear, fcntl.F_SETPIPE_SZ, 4096)
+    changes = [encode("SENTINEL", "SET", "m", "quorum", n + 1)
+               for n in range(full // len("# +set master m 127.0.0.1 1 quorum"))]
+
+    def fill():
+        with sentinel.client() as client:
+            client.send(b"".join(changes))
+            assert {client.read() for _ in changes} == {"OK"}
+    fill()
+    kept.write_bytes(os.read(ear, 2 * full))
+    sentinel.sentinel("SET", "m", "quorum", 77)
+    kept.write_bytes(kept.read_bytes() + os.read(ear, full))
+    assert re.search(r"# \d+ log lines could not be written\n.* quorum 77\n",
+                     kept.read_text()), kept.read_text()[-1000:]
+    fill()
+    assert sentinel.stop() == 0, "ends although its last words find no room"
+    os.close(ear)
 
 
 def test_json_log(t):

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -369,6 +370,120 @@ START_TEST(standard_output_and_quiet)
 }
 END_TEST
 
+/* A pipe or terminal that nobody reads; standard output is |fd| while |act| runs. */
+static void with_output(int fd, void (*act)(int reader), int reader)
+{
+    fflush(stdout);
+    int saved = dup(STDOUT_FILENO);
+    ck_assert_int_ge(dup2(fd, STDOUT_FILENO), 0);
+    act(reader);
+    configure(LOG_LVL_NOTICE, old_path); /* closes what it had */
+    ck_assert_int_ge(dup2(saved, STDOUT_FILENO), 0);
+    close(saved);
+}
+
+/* Reads all there is; nobody writes meanwhile. */
+static size_t drain(int fd, struct buf *text)
+{
+    char chunk[4096];
+    size_t n_read = 0;
+    ssize_t n;
+
+    ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while ((n = read(fd, chunk, sizeof chunk)) > 0) {
+        buf_append(text, chunk, (size_t)n);
+        n_read += (size_t)n;
+    }
+    return n_read;
+}
+
+static int count(const char *text, const char *part)
+{
+    int n = 0;
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        n++;
+    }
+    return n;
+}
+
+#define N_UNREAD 3000 /* lines of 8 kB: more than any pipe or terminal keeps */
+
+static void fill_and_read(const char *file, int reader)
+{
+    struct buf text = {0};
+    int n_told = 0;
+
+    configure(LOG_LVL_NOTICE, file);
+    for (int i = 0; i < N_UNREAD; i++)
+        log_line(LOG_LVL_NOTICE, "unread%4000s", "!");
+    drain(reader, &text);
+    int n_kept = count(buf_text(&text), "!"); /* of a line that was cut it is missing */
+    ck_assert_int_gt(n_kept, 0);
+    ck_assert_int_lt(n_kept, N_UNREAD);
+
+    buf_clear(&text);
+    log_verbatim("as it is\n", 9);
+    log_line(LOG_LVL_NOTICE, "read again");
+    drain(reader, &text);
+    const char *report = strstr(buf_text(&text), " # ");
+    ck_assert_ptr_nonnull(report);
+    ck_assert_int_eq(sscanf(report, " # %d log lines could", &n_told), 1);
+    ck_assert_int_eq(n_told, N_UNREAD - n_kept);
+    ck_assert_ptr_nonnull(strstr(report, "be written"));
+    ck_assert_ptr_nonnull(strstr(report, "\nas it is"));
+    ck_assert_ptr_nonnull(strstr(report, " * read again"));
+    ck_assert_int_eq(count(buf_text(&text), "could not"), 1);
+    buf_release(&text);
+}
+
+static void fill_output(int reader)
+{
+    fill_and_read("", reader);
+}
+
+static void fill_named_output(int reader)
+{
+    fill_and_read("/dev/stdout", reader);
+}
+
+START_TEST(an_unread_pipe_or_terminal_stops_nothing)
+{
+    make_dir();
+    for (int i = 0; i < 4; i++) {
+        int ends[2];
+        if (i % 2 == 0) {
+            ck_assert_int_eq(pipe(ends), 0);
+        } else {
+            ends[0] = posix_openpt(O_RDWR | O_NOCTTY);
+            if (ends[0] < 0 || grantpt(ends[0]) != 0 || unlockpt(ends[0]) != 0)
+                break; /* there are no terminals here */
+            ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY);
+        }
+        ck_assert_int_ge(ends[1], 0);
+        with_output(ends[1], i < 2 ? fill_output : fill_named_output, ends[0]);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    remove_dir();
+}
+END_TEST
+
+/* Nothing of ours may be set on what a shell gave to others, too; and where it cannot
+ * be opened anew, as with a socket, it is not written to when it is full. */
+START_TEST(standard_output_stays_as_it_is)
+{
+    int ends[2];
+    make_dir();
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    with_output(ends[1], fill_output, ends[0]);
+    ck_assert_int_eq(fcntl(ends[1], F_GETFL) & O_NONBLOCK, 0);
+    close(ends[0]);
+    close(ends[1]);
+    remove_dir();
+}
+END_TEST
+
 START_TEST(a_line_is_one_line)
 {
     make_dir();
@@ -407,6 +522,8 @@ Suite *make_suite(void)
     tcase_add_test(tc, options_are_copied);
     tcase_add_test(tc, syslog_comes_on_top);
     tcase_add_test(tc, standard_output_and_quiet);
+    tcase_add_test(tc, an_unread_pipe_or_terminal_stops_nothing);
+    tcase_add_test(tc, standard_output_stays_as_it_is);
     tcase_add_test(tc, a_line_is_one_line);
     suite_add_tcase(suite, tc);
     return suite;
