@@ -18,89 +18,108 @@
 #define PROC_EXEC_FAILED 2
 
 struct proc {
-    uv_process_t process;
-    struct runtime *rt; /* NULL once nobody wants to know how it ends */
+    pid_t pid; /* nobody else's until procs_on_ended() has waited for it */
     struct slot_id job;
     struct proc *prev, *next;
 };
 
-static void proc_on_closed(uv_handle_t *handle)
+static void proc_free(struct runtime *rt, struct proc *proc)
 {
-    struct proc *proc = handle->data;
+    DL_DELETE(rt->procs.all, proc);
     mem_free(proc);
 }
 
-static void proc_close(struct proc *proc)
-{
-    DL_DELETE(proc->rt->procs.all, proc);
-    uv_close((uv_handle_t *)&proc->process, proc_on_closed);
-}
-
-static void proc_post_exit(struct runtime *rt, struct slot_id job, int status,
-                           int signal)
+static void proc_post_exit(struct runtime *rt, struct slot_id job, int status)
 {
     struct core_event event = {
         .type = CORE_EV_JOB_EXIT,
-        .job_exit = {.job = job, .status = signal != 0 ? 0 : status, .signal = signal},
+        .job_exit = {.job = job,
+                     .status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+                     .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0},
     };
     runtime_post(rt, &event);
 }
 
-static void proc_on_exit(uv_process_t *process, int64_t status, int signal)
+/* One signal may stand for several children. */
+static void procs_on_ended(uv_signal_t *handle, int number)
 {
-    struct proc *proc = process->data;
-    struct runtime *rt = proc->rt;
-    struct slot_id job = proc->job;
-    proc_close(proc);
-    proc_post_exit(rt, job, (int)status, signal);
+    struct runtime *rt = handle->data;
+    struct proc *proc, *next;
+
+    (void)number;
+    DL_FOREACH_SAFE(rt->procs.all, proc, next)
+    {
+        struct slot_id job = proc->job;
+        int status = 0;
+        if (waitpid(proc->pid, &status, WNOHANG) != proc->pid)
+            continue;
+        proc_free(rt, proc);
+        proc_post_exit(rt, job, status); /* may start others, at the end of the list */
+    }
 }
 
-static int proc_spawn(struct proc *proc, char *const *argv)
+void procs_open(struct runtime *rt)
 {
-    uv_stdio_container_t stdio[3];
-    struct buf path = {0};
+    uv_signal_init(&rt->loop, &rt->procs.ended);
+    rt->procs.ended.data = rt;
+    uv_signal_start(&rt->procs.ended, procs_on_ended, SIGCHLD);
+}
 
-    for (int i = 0; i < 3; i++) {
-        stdio[i].flags = UV_INHERIT_FD;
-        stdio[i].data.fd = i;
-    }
+/* In the child: nothing that might wait for a lock another thread held. */
+static void proc_exec(const char *path, char *const *argv)
+{
+    sigset_t none;
+
+    for (int number = 1; number < SIGRTMIN; number++)
+        signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(path, argv);
+    _exit(PROC_EXEC_FAILED);
+}
+
+/*
+ * Not uv_spawn(), vfork() or posix_spawn(): they wait until the child has executed its
+ * script, and a disk or file server that does not answer would stop the loop. What we
+ * have open is all closed by exec. -1 if there can be no process.
+ */
+static pid_t proc_fork(char *const *argv)
+{
+    struct buf path = {0};
+    sigset_t all;
+    sigset_t before;
+
     /* A plain name is a file of the working directory, as it was when it was checked,
      * not something to be looked for in PATH. */
     if (strchr(argv[0], '/') == NULL)
         buf_puts(&path, "./");
     buf_puts(&path, argv[0]);
-    uv_process_options_t options = {
-        .exit_cb = proc_on_exit,
-        .file = buf_text(&path),
-        .args = (char **)argv,
-        .stdio_count = 3,
-        .stdio = stdio,
-    };
-    int status = uv_spawn(&proc->rt->loop, &proc->process, &options);
+    /* No handler of ours may run in the child: it shares libuv's pipe with us. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        proc_exec(path.data, argv);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     buf_release(&path);
-    return status;
+    return pid;
 }
 
 void proc_start(struct runtime *rt, struct slot_id job, char *const *argv)
 {
-    struct proc *proc = mem_zalloc(sizeof *proc);
-    proc->rt = rt;
-    proc->job = job;
-    int status = proc_spawn(proc, argv);
-    proc->process.data = proc;
-    DL_APPEND(rt->procs.all, proc);
-
-    bool is_forked = status != UV_EAGAIN && status != UV_ENOMEM &&
-                     status != UV_EMFILE && status != UV_ENFILE;
+    pid_t pid = proc_fork(argv);
     struct core_event event = {
         .type = CORE_EV_JOB_STARTED,
-        .job_started = {.job = job, .pid = is_forked ? proc->process.pid : -1},
+        .job_started = {.job = job, .pid = pid},
     };
-    if (status < 0)
-        proc_close(proc);
+
+    if (pid > 0) {
+        struct proc *proc = mem_zalloc(sizeof *proc);
+        proc->pid = pid;
+        proc->job = job;
+        DL_APPEND(rt->procs.all, proc);
+    }
     runtime_post(rt, &event);
-    if (status < 0 && is_forked)
-        proc_post_exit(rt, job, PROC_EXEC_FAILED, 0);
 }
 
 void proc_kill(struct runtime *rt, struct slot_id job)
@@ -109,7 +128,7 @@ void proc_kill(struct runtime *rt, struct slot_id job)
     DL_FOREACH(rt->procs.all, proc)
     {
         if (proc->job.slot == job.slot && proc->job.gen == job.gen)
-            uv_process_kill(&proc->process, SIGKILL);
+            kill(proc->pid, SIGKILL);
     }
 }
 
@@ -118,7 +137,7 @@ static bool procs_has(const struct runtime *rt, pid_t pid)
     const struct proc *proc;
     DL_FOREACH(rt->procs.all, proc)
     {
-        if (proc->process.pid == pid)
+        if (proc->pid == pid)
             return true;
     }
     return false;
@@ -134,13 +153,14 @@ void procs_reap(struct runtime *rt)
         info.si_pid = 0;
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
             info.si_pid == 0 || procs_has(rt, info.si_pid))
-            return; /* none, or one that libuv is about to find */
+            return; /* none, or one that procs_on_ended() is about to find */
         waitpid(info.si_pid, NULL, WNOHANG);
     }
 }
 
 void procs_close(struct runtime *rt)
 {
+    uv_close((uv_handle_t *)&rt->procs.ended, NULL);
     while (rt->procs.all != NULL)
-        proc_close(rt->procs.all);
+        proc_free(rt, rt->procs.all);
 }

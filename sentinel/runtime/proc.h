@@ -6,14 +6,20 @@
 
 #include "common/slots.h"
 
+#include <uv.h>
+
 struct proc;
 struct runtime;
 
 struct procs {
     struct proc *all; /* that have not ended */
+    uv_signal_t ended;
 };
 
-/* CORE_EV_JOB_STARTED, then CORE_EV_JOB_EXIT follow. */
+/* Begins to notice how children end. */
+void procs_open(struct runtime *rt);
+/* CORE_EV_JOB_STARTED, then CORE_EV_JOB_EXIT follow. Does not wait for the disk the
+ * script is on: one that cannot be executed is one that ends with status 2. */
 void proc_start(struct runtime *rt, struct slot_id job, char *const *argv);
 void proc_kill(struct runtime *rt, struct slot_id job);
 /* As process 1 of a container: ends the remains of what scripts left in the background.

@@ -392,6 +392,7 @@ static void runtime_init_handles(struct runtime *rt)
     streams_init(&rt->streams, &rt->loop, &rt->lag);
     dns_open(&rt->dns, &rt->loop, NULL, runtime_on_resolved, rt);
     signals_open(rt);
+    procs_open(rt);
 }
 
 /* bind-source-addr may be a name; it is looked up once, before the loop runs. */
