@@ -38,6 +38,7 @@ struct program {
     const char *supervised;
     const char *pidfile;   /* "" if none is written */
     struct buf state_path; /* the file of state-dir; empty if there is none */
+    int unlocked;          /* why nobody else is kept from it (errno); 0: they are */
 };
 
 static void main_release(struct program *program)
@@ -124,15 +125,19 @@ static void main_name_state(struct program *program, const char *dir)
 }
 
 /* The state belongs to us as long as we live, from before it is read: two that write it
- * would undo each other's votes. Where nothing can be locked nothing is. */
-static int main_lock_state(const char *path, struct conf_error *error)
+ * would undo each other's votes. Where nothing can be locked nothing is, and
+ * main_warn_unlocked() says so once there is a log. */
+static int main_lock_state(struct program *program, struct conf_error *error)
 {
     struct buf lock_path = {0};
+    const char *path = main_state_path(program);
 
     buf_printf(&lock_path, "%s.lock", path);
     /* Not for writing: the file system can still be made read-only. */
     int fd = open(buf_text(&lock_path), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
-    bool is_used = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    bool is_locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool is_used = fd >= 0 && !is_locked && errno == EWOULDBLOCK;
+    program->unlocked = is_locked ? 0 : errno;
     buf_release(&lock_path);
     if (!is_used)
         return 0; /* and stays open */
@@ -159,7 +164,8 @@ static int main_read_conf(struct program *program, struct conf_error *error)
     const char *state_dir = status == 0 ? conf_state_dir(program->conf) : "";
     if (state_dir[0] != '\0') {
         main_name_state(program, state_dir);
-        status = main_lock_state(main_state_path(program), error);
+        if (cmdline->mode != CMDLINE_CHECK) /* which looks on, and leaves nothing */
+            status = main_lock_state(program, error);
         if (status == 0)
             status = conf_read_state(program->conf, main_state_path(program), error);
     }
@@ -168,10 +174,15 @@ static int main_read_conf(struct program *program, struct conf_error *error)
     return status;
 }
 
-/* Wrong lines go to the terminal, trouble with files to the log. */
+/* Wrong lines go to the terminal, trouble with files to the log, unless it is only a
+ * check: the log is the daemon's. */
 static void main_report(const struct program *program, const struct conf_error *error)
 {
     struct buf text = {0};
+    if (error->is_file_error && program->cmdline.mode == CMDLINE_CHECK) {
+        fprintf(stderr, "%s\n", error->reason);
+        return;
+    }
     if (error->is_file_error) {
         if (main_open_log(conf_options(program->conf)) == 0)
             log_line(LOG_LVL_WARNING, "%s", error->reason);
@@ -235,6 +246,16 @@ static bool main_check_state_dir(const char *dir)
              "outlives this process.",
              (int)geteuid());
     return false;
+}
+
+static void main_warn_unlocked(const struct program *program)
+{
+    if (program->unlocked == 0)
+        return;
+    log_line(LOG_LVL_WARNING,
+             "WARNING: %s.lock cannot be locked (%s): another process could use the "
+             "same state, and undo the votes of this one.",
+             main_state_path(program), strerror(program->unlocked));
 }
 
 static void main_advise_state_dir(void)
@@ -441,6 +462,7 @@ static int main_start(struct program *program)
 {
     if (!main_load(program) || !main_start_log(program) || !main_check_place(program))
         return 1;
+    main_warn_unlocked(program);
     signals_ignore();
     program->supervised = daemon_supervisor(conf_options(program->conf)->supervised);
     daemon_notify(program->supervised, "STATUS=Redis is loading...\n");

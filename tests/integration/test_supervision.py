@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import pwd
 import re
 import signal
 import socket
@@ -256,3 +257,44 @@ def test_check_config(t):
 
     status, shown, errors = check_config(t.dir / "none.conf")
     assert status == 1 and "can't open config file" in shown + errors
+
+
+def test_check_config_leaves_no_trace(t):
+    """It may be made by root before the first start, and beside a running daemon."""
+    needs_real_process()
+    sentinel = t.sentinel(lines=[f"logfile {t.dir}/daemon.log",
+                                 f"sentinel state-dir {t.dir}/state", *WATCHES_NOBODY])
+    (t.dir / "state").mkdir()
+    assert check_config(sentinel.conf) == (0, "OK\n", "")
+    assert os.listdir(t.dir / "state") == []
+    assert not (t.dir / "daemon.log").exists()
+
+    sentinel.start().wait_answers()
+    before = (t.dir / "daemon.log").read_text()
+    assert check_config(sentinel.conf) == (0, "OK\n", "")
+    (t.dir / "state" / "sentinel.state").rename(t.dir / "elsewhere")
+    (t.dir / "state" / "sentinel.state").mkdir()
+    status, shown, errors = check_config(sentinel.conf)
+    assert (status, shown) == (1, "") and "sentinel.state" in errors, (shown, errors)
+    (t.dir / "state" / "sentinel.state").rmdir()
+    assert (t.dir / "daemon.log").read_text() == before
+
+
+def test_state_that_cannot_be_locked(t):
+    """Somebody else's lock file keeps nobody from starting; it is said."""
+    needs_real_process()
+    if os.getuid() != 0:
+        raise Skip("only root can make a file of somebody else's")
+    state = t.dir / "state"
+    state.mkdir()
+    os.chown(state, pwd.getpwnam("nobody").pw_uid, -1)
+    (state / "sentinel.state.lock").touch(mode=0o600)
+    sentinel = t.sentinel(lines=[f"sentinel state-dir {state}", *WATCHES_NOBODY])
+    sentinel.user = "nobody"
+    os.chown(sentinel.dir, pwd.getpwnam("nobody").pw_uid, -1)
+    sentinel.start().wait_answers()
+    warning = "sentinel.state.lock cannot be locked (Permission denied)"
+    assert sentinel.log().count(warning) == 1, sentinel.log()
+    assert sentinel.stop() == 0
+    (state / "sentinel.state.lock").unlink()
+    assert sentinel.start().wait_answers().log().count(warning) == 1
