@@ -387,8 +387,6 @@ static void main_banner(struct program *program)
              SENTINEL_VERSION, SERVER_COMPAT_VERSION);
     log_line(LOG_LVL_NOTICE, "Configuration loaded");
     main_log_notes(program);
-    if (program->pidfile[0] != '\0')
-        daemon_write_pidfile(program->pidfile);
 }
 
 static void main_set_title(const struct program *program)
@@ -449,6 +447,9 @@ static int main_run(struct program *program)
     struct runtime *rt = runtime_new(&setup);
     if (rt == NULL)
         return 1;
+    /* Only now: if the ports are somebody else's, the file may be, too. */
+    if (program->pidfile[0] != '\0')
+        daemon_write_pidfile(program->pidfile);
     int status = main_serve(program, rt) ? 0 : 1;
     bool is_free = runtime_free(rt);
     log_line(LOG_LVL_WARNING, "Sentinel is now ready to exit, bye bye...");

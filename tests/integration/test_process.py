@@ -134,13 +134,16 @@ def test_sigterm_sigint_and_shutdown(t):
 
 
 def test_port_in_use(t):
-    first = t.sentinel(lines=["sentinel monitor m 127.0.0.1 1 1"])
+    """A second start by mistake leaves the first alone, and its pidfile."""
+    pidfile = t.dir / "pid"
+    lines = [f"pidfile {pidfile}", "sentinel monitor m 127.0.0.1 1 1"]
+    first = t.sentinel(lines=lines)
     first.start().wait_answers()
-    second = t.sentinel(lines=[f"port {first.port}",
-                               "sentinel monitor m 127.0.0.1 1 1"]).start()
+    second = t.sentinel(lines=[f"port {first.port}", *lines]).start()
     assert second.wait_exit() == 1
     assert "Address already in use" in second.log(), second.log()
     assert first.answers()
+    assert pidfile.read_text() == f"{first.pid}\n"
 
 
 def test_unwritable_file(t):
