@@ -65,6 +65,10 @@ static void persist_done(uv_work_t *work, int status)
                       .reason = ok ? NULL : persist->reason.text},
     };
     runtime_post(rt, &event);
+    /* No turn follows any more, and what changed during this save was acknowledged. The
+     * end waits for both no longer than for one. */
+    if (rt->stopped)
+        persist_end_turn(rt);
 }
 
 bool persist_new_id(struct runtime *rt)

@@ -10,6 +10,8 @@ import subprocess
 import time
 
 from procs import Sentinel, free_of_errors, until
+from resp import encode
+from stall import FOLDER_OPENED, Stall
 
 ID_A, ID_B = "a" * 40, "b" * 40
 ANY_CANDIDATE = ["sentinel vote-for-unknown yes"]
@@ -131,6 +133,24 @@ def test_sigterm_sigint_and_shutdown(t):
         assert sentinel.wait_exit() == 0, sentinel.log()
         assert not pidfile.exists()
         assert "bye bye" in sentinel.log()
+
+
+def test_end_during_a_save(t):
+    """What changed while the disk was slow is saved, too, before the process ends."""
+    sentinel = t.sentinel(lines=["sentinel monitor m 127.0.0.1 1 1"])
+    sentinel.start().wait_answers()
+    stall = Stall(sentinel.dir, FOLDER_OPENED)
+    t.cleanups.append(stall.close)
+    with sentinel.client() as first, sentinel.client() as second:
+        first.send(encode("SENTINEL", "SET", "m", "quorum", 2))
+        stall.wait()
+        second.send(encode("SENTINEL", "SET", "m", "quorum", 3))
+        sentinel.wait_event("+set", "quorum 3")
+        sentinel.signal(signal.SIGTERM)
+        sentinel.wait_log("User requested shutdown")
+        stall.close()
+        assert sentinel.wait_exit() == 0
+    assert sentinel.config_lines("monitor") == ["m 127.0.0.1 1 3"], sentinel.log()
 
 
 def test_port_in_use(t):
