@@ -126,13 +126,26 @@ static int tlsctx_use_ca(SSL_CTX *ssl, const struct tlsctx_config *config,
                      tlsctx_error(text));
 }
 
+/* NULL if openssl.cnf names no provider that works, for instance. */
+static SSL_CTX *tlsctx_make_empty(struct error *err)
+{
+    SSL_CTX *ssl = SSL_CTX_new(TLS_method());
+    char text[TLSCTX_ERROR_CAP];
+
+    if (ssl == NULL)
+        error_set(err, ERR_DENIED, "OpenSSL cannot be used: %s", tlsctx_error(text));
+    return ssl;
+}
+
 /* What is the same for both directions; |identity| may be NULL. */
 static SSL_CTX *tlsctx_make(const struct tlsctx_config *config, uint64_t off,
                             const struct tlsctx_identity *identity, struct error *err)
 {
-    SSL_CTX *ssl = SSL_CTX_new(TLS_method());
+    SSL_CTX *ssl = tlsctx_make_empty(err);
     int rc = 0;
 
+    if (ssl == NULL)
+        return NULL;
     SSL_CTX_set_options(ssl, SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_NO_RENEGOTIATION | SSL_OP_SINGLE_DH_USE | off);
     SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
@@ -276,6 +289,8 @@ static bool tlsctx_try_identity(const struct tlsctx_identity *identity,
     if (identity->cert_file[0] == '\0' || identity->key_file[0] == '\0')
         return true;
     SSL_CTX *ssl = SSL_CTX_new(TLS_method());
+    if (ssl == NULL)
+        return true; /* tlsctx_new() will say so */
     if (tlsctx_use_cert(ssl, identity, &err) != 0) {
         each(each_ctx, err.text);
         is_ok = false;
@@ -302,7 +317,7 @@ void tlsctx_each_error(const struct tlsctx_config *config, tlsctx_error_fn *each
     bool is_ok = tlsctx_try_identity(&own, each, each_ctx);
 
     is_ok = tlsctx_try_identity(&client, each, each_ctx) && is_ok;
-    if (tlsctx_use_ca(ssl, config, &err) != 0) {
+    if (ssl != NULL && tlsctx_use_ca(ssl, config, &err) != 0) {
         each(each_ctx, err.text);
         is_ok = false;
     }

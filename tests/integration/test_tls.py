@@ -318,6 +318,34 @@ def test_tls_check_config(t):
     assert checked(tls_port=0, tls_cert_file=none) == (0, "OK\n", [])
 
 
+def test_tls_without_openssl(t):
+    """An openssl.cnf that leaves the library without a provider: one clear line."""
+    own = Authority(t.dir).issue("own")
+    conf = t.dir / "openssl.cnf"
+    conf.write_text("openssl_conf = init\n[init]\nproviders = list\n[list]\n"
+                    "none = section\n[section]\nmodule = /no/such/provider.so\n"
+                    "activate = 1\n")
+    sentinel = t.sentinel("ours", [WATCHED.format(dead=t.ports.take())], tls=own)
+    sentinel.env["OPENSSL_CONF"] = str(conf)
+    sentinel.start()
+    assert sentinel.wait_exit() == 1, sentinel.log()
+    assert "# OpenSSL cannot be used: error:" in sentinel.log(), sentinel.log()
+    assert "# Failed to configure TLS." in sentinel.log(), sentinel.log()
+
+    run = subprocess.run([Settings.sentinel, "--check-config", sentinel.conf],
+                         capture_output=True, text=True, timeout=20 * Settings.slow,
+                         env=sentinel.env)
+    assert run.returncode == 1 and run.stdout == "", run
+    assert run.stderr.count("OpenSSL cannot be used: error:") == 1, run
+
+    plain = t.sentinel("ours", [WATCHED.format(dead=t.ports.take()),
+                                f"tls-ca-cert-file {own.ca.cert}"])
+    plain.env["OPENSSL_CONF"] = str(conf)
+    plain.start().wait_answers()
+    assert plain.sentinel("SET", "mymaster", "tls", "yes") == "OK"
+    plain.wait_log("failed: OpenSSL cannot be used: error:")
+
+
 def fail_over(t, kinds):
     own = Authority(t.dir).issue("everybody")
     group = t.group(kinds, tls=own).start()
