@@ -172,6 +172,8 @@ static void tlsconf_end(struct runtime *rt, struct tlsconf_job *job)
 
     if (is_ok)
         tlsconf_take(rt, job);
+    else if (rt->tls.ctx == NULL && job->n == 0)
+        rt->tls.why = job->err; /* of the settings in force */
     if (is_ok)
         log_line(LOG_LVL_NOTICE, "TLS certificates and settings were read anew");
     else
@@ -214,7 +216,11 @@ static void tlsconf_add(struct runtime *rt, struct tlsconf_job *job)
 
 void tlsconf_reload(struct runtime *rt)
 {
-    if (rt->tls.ctx != NULL)
+    struct tlsctx_config config = tlsconf_read(rt->conf, NULL);
+
+    /* Files that could not be used may be in order by now; where none are named TLS is
+     * not wanted. */
+    if (rt->tls.ctx != NULL || config.ca_file[0] != '\0' || config.ca_dir[0] != '\0')
         tlsconf_add(rt, mem_zalloc(sizeof(struct tlsconf_job)));
 }
 

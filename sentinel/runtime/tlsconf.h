@@ -31,7 +31,8 @@ bool tlsconf_start(struct runtime *rt);
 /* All that would keep tlsconf_start() from succeeding, each as one of its sentences. */
 void tlsconf_each_error(const struct conf *conf, const struct core *core,
                         tlsctx_error_fn *each, void *each_ctx);
-/* Reads the files anew, and says in the log what came of it. */
+/* Reads the files anew, and says in the log what came of it; nothing if there is no TLS
+ * and no CA file or directory is named, without which there is none. */
 void tlsconf_reload(struct runtime *rt);
 /* Forgets what has not begun. What has begun still ends. */
 void tlsconf_cancel(struct runtime *rt);

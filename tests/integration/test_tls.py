@@ -1,5 +1,6 @@
 """TLS: clients, servers and peers, good certificates and bad ones."""
 
+import pathlib
 import re
 import select
 import signal
@@ -590,3 +591,34 @@ def test_tls_set_up_later(t):
     assert sentinel.stop() == 0
     sentinel.start().wait_answers()
     until(lambda: sentinel.master("m")["runid"], 10, "and after a restart")
+
+
+def test_tls_files_that_come_later(t):
+    """Named in the configuration before they are there: SIGHUP reads them, and says so
+    if they are not in order."""
+    own = Authority(t.dir).issue("own")
+    server = t.server("r1", tls=own, lines=["tls-auth-clients no"]).start()
+    server.wait_answers()
+    ca = t.dir / "later.pem"
+    sentinel = t.sentinel("ours", [
+        f"sentinel monitor m 127.0.0.1 {server.port} 1", f"tls-ca-cert-file {ca}"])
+    sentinel.start().wait_answers()
+    assert sentinel.sentinel("SET", "m", "tls", "yes") == "OK"
+    reason = "Failed to configure CA certificate(s) file/directory: error:"
+    sentinel.wait_log(f"# TLS with the master m at 127.0.0.1:{server.port} failed: "
+                      f"{reason}80000002")
+
+    ca.write_text("nonsense")
+    sentinel.signal(signal.SIGHUP)
+    sentinel.wait_log(f"# TLS settings stay as they were: {reason}")
+    now = sentinel.log().split("stay as they were: ")[1].splitlines()[0]
+    assert "No such file" not in now, now
+    dead = t.ports.take()
+    assert sentinel.sentinel("MONITOR", "n", "127.0.0.1", dead, 1) == "OK"
+    assert sentinel.sentinel("SET", "n", "tls", "yes") == "OK"
+    sentinel.wait_log(f"# TLS with the master n at 127.0.0.1:{dead} failed: {now}")
+
+    ca.write_bytes(pathlib.Path(own.ca.cert).read_bytes())
+    sentinel.signal(signal.SIGHUP)
+    sentinel.wait_log("* TLS certificates and settings were read anew")
+    until(lambda: sentinel.master("m")["runid"], 10, "the master is reached")
