@@ -280,8 +280,9 @@ static int file_set_aside(int fd, size_t len)
     return rc;
 }
 
-/* No file can be made beside it (errno says why), but it can be written itself: it is
- * mounted into a read-only system, or lies in somebody else's folder. */
+/* No file can be made beside it, or put in its place (errno says why), but it can be
+ * written itself: it is mounted into a read-only system, lies in somebody else's
+ * folder, or is somebody else's in a folder with the sticky bit. */
 static bool file_is_only_target_ours(const struct replacement *rep)
 {
     int saved_errno = errno;
@@ -337,7 +338,7 @@ static int file_commit(const struct replacement *rep, struct error *err)
 
     int rc = ERR_OK;
     if (file_fails() || rename(rep->temp, rep->target) != 0) {
-        if (errno == EBUSY || errno == EXDEV) {
+        if (errno == EBUSY || errno == EXDEV || file_is_only_target_ours(rep)) {
             rc = file_rewrite_in_place(rep, err);
             file_unlink(rep->temp);
         } else {

@@ -18,7 +18,8 @@ int file_read(const char *path, size_t max, struct buf *out, struct error *err);
  * moment the file is either the old one or the new one: temporary file in the same
  * directory, fsync, rename, fsync of the directory. A symbolic link is followed and
  * stays; mode and owner of an existing file are kept, a new one gets 0600. Where rename
- * says EBUSY (a bind-mounted file), or where no file may be made in the directory, the
+ * says EBUSY (a bind-mounted file) or is not allowed (somebody else's file in a
+ * directory with the sticky bit), or where no file may be made in the directory, the
  * file is rewritten in place and fsynced.
  *
  * May be called from any thread: it touches nothing but its arguments. Returns 0 or

@@ -475,6 +475,43 @@ START_TEST(others_save_without_the_owner)
 }
 END_TEST
 
+static int replace_sticky(void)
+{
+    struct error err = {""};
+
+    if (setgid(OTHER_ID) != 0 || setuid(OTHER_ID) != 0)
+        return CHILD_MAY_NOT;
+    if (access(path, W_OK) == 0)
+        return replace(path, NEW, NULL) == 0 ? CHILD_FINE : CHILD_WRONG;
+    return replace(path, NEW, &err) == ERR_IO &&
+                   strcmp(err.text, "Could not rename tmp config file (Operation not "
+                                    "permitted)") == 0
+               ? CHILD_FINE
+               : CHILD_WRONG;
+}
+
+/* Everybody may make files in such a directory, but replace only those of their own. */
+START_TEST(file_of_another_in_a_sticky_directory)
+{
+    make_dir();
+    if (geteuid() == 0 && chmod(dir, 01777) == 0) {
+        put(path, OLD, 0666);
+        ino_t inode = stat_of(path).st_ino;
+        ck_assert_int_eq(run_child(replace_sticky), CHILD_FINE);
+        ck_assert_str_eq(get(path), NEW);
+        ck_assert_uint_eq(stat_of(path).st_ino, inode);
+        ck_assert_uint_eq(stat_of(path).st_uid, 0);
+        ck_assert_int_eq(n_files(), 1);
+
+        put(path, OLD, 0644);
+        ck_assert_int_eq(run_child(replace_sticky), CHILD_FINE);
+        ck_assert_str_eq(get(path), OLD);
+        ck_assert_int_eq(n_files(), 1);
+    }
+    remove_dir();
+}
+END_TEST
+
 /* ---- reading ---- */
 
 START_TEST(reading_appends)
@@ -540,6 +577,7 @@ Suite *make_suite(void)
     tcase_add_test(tc, mounted_file);
     tcase_add_test(tc, root_keeps_the_owner);
     tcase_add_test(tc, others_save_without_the_owner);
+    tcase_add_test(tc, file_of_another_in_a_sticky_directory);
     tcase_add_test(tc, reading_appends);
     tcase_add_test(tc, reading_fails_cleanly);
     suite_add_tcase(suite, tc);
