@@ -121,6 +121,7 @@ struct session {
     bool is_unix : 1;
     bool is_authed : 1;    /* by AUTH, or because no password was needed */
     bool is_closing : 1;   /* after its output */
+    bool is_ending : 1;    /* after what it is owed (promise.c): nothing is read on */
     bool is_dropped : 1;   /* at once */
     bool is_reply_off : 1; /* CLIENT REPLY OFF */
     bool skips_next : 1;   /* CLIENT REPLY SKIP: the next command */

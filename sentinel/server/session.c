@@ -428,13 +428,30 @@ static void session_execute(struct session *session)
     }
 }
 
+/* The client broke the protocol. Votes it asked for before are given, so that their
+ * replies, and the error behind them, still reach it. */
+static void session_break_off(struct session *session, const char *why)
+{
+    size_t before = session->out.len;
+
+    server_log(session->server, LOG_LVL_VERBOSE, "%s from client %s", why,
+               session->peer);
+    session_error(session, "ERR %s", why);
+    session_count_output(session, before);
+    promise_follow(session, before);
+    if (session->promises != NULL)
+        session->is_ending = true;
+    else
+        session->is_closing = true;
+}
+
 /* Runs what has been fed, as far as that is possible now. */
 static void session_run(struct session *session)
 {
     struct server *server = session->server;
     struct error err;
 
-    while (session->wait == WAIT_NONE && !session->is_closing &&
+    while (session->wait == WAIT_NONE && !session->is_closing && !session->is_ending &&
            session->n_owed < SESSION_OWED_MAX && turn_admits(session)) {
         const struct resp_limits *limits =
             session_needs_auth(session) ? &resp_limits_unauth : &server->limits;
@@ -442,13 +459,8 @@ static void session_run(struct session *session)
         if (rc == ERR_MORE)
             break;
         if (rc != 0) {
-            size_t before = session->out.len;
-            server_log(server, LOG_LVL_VERBOSE, "%s from client %s", err.text,
-                       session->peer);
-            session_error(session, "ERR %s", err.text);
-            session->is_closing = true;
-            session_count_output(session, before);
-            break;
+            session_break_off(session, err.text);
+            return;
         }
         if (session->rq.n_args > 0)
             session_execute(session);
@@ -458,6 +470,7 @@ static void session_run(struct session *session)
     if (n_unparsed > server->stats.max_input)
         server->stats.max_input = n_unparsed;
     if (server->options.query_buffer_limit > 0 && !session->is_closing &&
+        !session->is_ending &&
         (int64_t)n_unparsed > server->options.query_buffer_limit) {
         server_log(server, LOG_LVL_WARNING,
                    "Closing client %s that reached max query buffer length",
@@ -480,7 +493,7 @@ void session_feed(struct session *session, const char *bytes, size_t len)
     server->stats.n_in_bytes += len;
     server->stats.n_reads++;
     session->active_at = server->now;
-    if (session->is_closing)
+    if (session->is_closing || session->is_ending)
         return;
     resp_request_feed(&session->rq, bytes, len);
     session_run(session);
@@ -593,6 +606,8 @@ void session_keep_promise(struct session *session, const struct core_action *ans
         return;
     promise_keep(session, PROMISE_TICKET(answer->answer.client), answer);
     session_check_output(session);
+    if (session->is_ending && session->promises == NULL)
+        session->is_closing = true;
     if (session->wait == WAIT_PAUSE)
         session_resume(session);
     session_wake(session);

@@ -443,6 +443,27 @@ START_TEST(test_vote_waits_for_the_disk)
 }
 END_TEST
 
+/* Votes that are given are answered, whatever the client sends behind. */
+START_TEST(test_votes_before_a_protocol_error)
+{
+    static const char more[] = "PING\r\n";
+
+    clients.is_disk_slow = true;
+    EXPECT("SENTINEL IS-MASTER-DOWN-BY-ADDR 10.0.0.1 6379 5 " PEER1 "\r\n"
+           "SENTINEL IS-MASTER-DOWN-BY-ADDR 10.0.0.1 6379 6 " PEER2 "\r\n"
+           "*1\r\n$9999999999\r\nPING\r\n",
+           "");
+    ck_assert(!session_wants_close(session));
+    session_feed(session, more, sizeof more - 1);
+    clients_save(&clients);
+    ck_assert_str_eq(clients_read(&clients, session),
+                     "*3\r\n:0\r\n$40\r\n" PEER1 "\r\n:5\r\n"
+                     "*3\r\n:0\r\n$40\r\n" PEER2 "\r\n:6\r\n"
+                     "-ERR Protocol error: invalid bulk length\r\n");
+    ck_assert(session_wants_close(session));
+}
+END_TEST
+
 /* A client that left while its answer was under way does not matter. */
 START_TEST(test_answer_for_a_closed_session)
 {
@@ -626,6 +647,7 @@ Suite *make_suite(void)
     tcase_add_test(tcase, test_is_master_down_without_vote);
     tcase_add_test(tcase, test_is_master_down_wants_integers);
     tcase_add_test(tcase, test_vote_waits_for_the_disk);
+    tcase_add_test(tcase, test_votes_before_a_protocol_error);
     tcase_add_test(tcase, test_answer_for_a_closed_session);
     tcase_add_test(tcase, test_reset);
     tcase_add_test(tcase, test_failover);
