@@ -4,6 +4,7 @@
  */
 #include "sentinel/conf/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -300,14 +301,20 @@ static int statement_apply_yesno(struct core *core, const struct statement *st,
 static int statement_apply_number(struct conf *conf, struct core *core,
                                   const struct statement *st, struct error *err)
 {
-    int64_t number = sline_number(st->args.words[st->args.n - 1]);
+    const char *word = st->args.words[st->args.n - 1];
+    int64_t number = sline_number(word);
+    bool is_optional_time = st->rule->kind == SLINE_REBOOT_DOWN_AFTER ||
+                            st->rule->kind == SLINE_FORGET_REPLICA;
 
     if (st->rule->type == SLINE_TYPE_TIME && number <= 0)
         return error_set(err, ERR_RANGE, "negative or zero time parameter.");
-    if ((st->rule->kind == SLINE_REBOOT_DOWN_AFTER ||
-         st->rule->kind == SLINE_FORGET_REPLICA) &&
-        number < 0)
+    if (is_optional_time && number < 0)
         return error_set(err, ERR_RANGE, "negative time parameter.");
+    if ((st->rule->type == SLINE_TYPE_TIME || is_optional_time) &&
+        strtoll(word, NULL, 10) > SLINE_NUMBER_MAX)
+        return error_set(err, ERR_RANGE,
+                         "time parameter out of range: %lld ms at most.",
+                         (long long)SLINE_NUMBER_MAX);
     if (st->rule->kind == SLINE_ANNOUNCE_PORT && (number < 0 || number > 65535)) {
         conf_note(conf, LOG_LVL_WARNING,
                   "announce-port '%.40s' is not a port and is ignored",
