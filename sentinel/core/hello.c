@@ -299,9 +299,12 @@ static void hello_adopt_config(struct core *core, struct master *master,
     claim = &copy;
     /* It keeps the server that we are replacing: our failover is history, and ends with
      * its switch. From there this is a new address like any other. */
-    if (resolve_compare(core, &master->current->addr, claim->host, claim->port) ==
-        SAME_YES)
+    if (master->failover.state == FO_RECONF &&
+        resolve_compare(core, &master->current->addr, claim->host, claim->port) ==
+            SAME_YES) {
         failover_complete(core, master);
+        from = master->current->link; /* the old one's may be gone */
+    }
     if (resolve_compare(core, &master->current->addr, claim->host, claim->port) ==
         SAME_YES) {
         master->config_epoch = claim->config_epoch;

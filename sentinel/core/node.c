@@ -337,7 +337,8 @@ static void node_merge(struct core *core, struct node *node, struct node *twin)
         twin->link->ping_pending_at =
             max_i64(twin->link->ping_pending_at, node->link->avail_at);
     node_forget(core, node);
-    detect_node(core, twin);
+    if (twin->s_down)
+        detect_node(core, twin);
 }
 
 /* Another entry of |master| at |port| of |host|, whatever address that has there. */
