@@ -71,5 +71,7 @@ void clock_pulse(struct core *core)
         emit_plain(core, LOG_LVL_WARNING, "-tilt", NULL, "#tilt mode exited");
         /* What was not decided meanwhile is decided now. */
         detect_all(core);
+        for (struct master *m = core->masters; m != NULL; m = m->hh.next)
+            failover_resume(core, m);
     }
 }

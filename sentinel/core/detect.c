@@ -22,7 +22,10 @@ int64_t detect_next(const struct core *core, const struct node *node)
 
     if (!node_is_master(node))
         return at;
-    if (node->role == ROLE_REPLICA)
+    /* What it became because our failover told it to is no fault. */
+    bool was_told = master->failover.state == FO_RECONF &&
+                    node->role_at >= master->failover.state_at;
+    if (node->role == ROLE_REPLICA && !was_told)
         at = min_i64(at,
                      time_after(node->role_at,
                                 master->down_after_ms +
@@ -46,7 +49,7 @@ static void node_becomes_down(struct core *core, struct node *node)
         emit_note(core, "role or run id is not what it should be");
     node->s_down = true;
     if (node_is_master(node))
-        failover_note_struck(core, master);
+        pace_note_struck(core, master);
     node->s_down_at = core->now;
     node->link->n_down++;
     if (!node_is_master(node)) {
@@ -112,7 +115,7 @@ void detect_voter(struct core *core, struct voter *voter)
         emit_voter(core, LOG_LVL_WARNING, "-sdown", voter, NULL);
         voter->s_down = false;
         link->n_down--;
-        failover_voter_back(core, voter->master);
+        failover_voter_back(core, voter);
     }
     if (!voter->s_down)
         timer_arm_by(core, &voter->down_timer, at);
@@ -181,7 +184,8 @@ void detect_master(struct core *core, struct master *master)
                     "#quorum %" PRId64 "/%" PRId64, n, master->quorum);
         master->o_down = true;
         master->o_down_at = core->now;
-        failover_take_turn(core, master);
+        master->failover.retry_at =
+            max_i64(master->failover.retry_at, core->now + pace_turn_ms(core, master));
     } else if (!down && master->o_down) {
         emit_master(core, LOG_LVL_WARNING, "-odown", master, NULL);
         master->o_down = false;

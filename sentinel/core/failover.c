@@ -4,24 +4,9 @@
  */
 #include "sentinel/core/internal.h"
 
-/* A split election is run again after this, doubled for each further loss. */
-#define RETRY_LOW_MS 15
-#define RETRY_HIGH_MS 45
-#define RETRY_DOUBLINGS_MAX 6
-/* Round trips spread the pauses; one that is out of all proportion does not. */
-#define RTT_MAX_MS 500
-/* The same when somebody may have won without our knowing: time to hear from it. */
+/* A pause after an election when somebody may have won without our knowing: time to
+ * hear from it. */
 #define RETRY_UNSURE_MS 150
-/* All sentinels see a killed server die in the same millisecond. They take turns: the
- * one with the least run id starts at once, the others this much later each, which is
- * enough for its request to arrive first; on slow networks and disks, later. */
-#define TURN_MS 20
-/* When masters die together, the requests for each wait behind those for the others and
- * for the disk: turns and pauses are longer by this for each. Those that became sdown
- * with no more than a second between them count as one crowd, for so long. */
-#define CROWD_EACH_MS 2
-#define CROWD_GAP_MS 1000
-#define CROWD_LASTS_MS 10000
 /* Waiting for INFO that is under way, when a choice exists and when none does. */
 #define SELECT_IMPROVE_MS 100
 #define SELECT_HOPE_MS 1000
@@ -255,54 +240,6 @@ static void ask_votes(struct core *core, struct master *master, struct node *nod
     count_votes(core, master, node);
 }
 
-/* The slowest round trip to a peer that can be reached. */
-static int64_t slowest_rtt(const struct master *master)
-{
-    int64_t rtt = 0;
-
-    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
-        if (v->peer->link->cmd.up && !v->s_down)
-            rtt = max_i64(rtt, v->peer->link->rtt_ms);
-    return min_i64(rtt, RTT_MAX_MS);
-}
-
-/* How long it takes until a candidate's request is with the others: it leaves when its
- * vote is on disk, and a disk is taken to be like ours. */
-static int64_t request_ms(const struct core *core, const struct master *master)
-{
-    return slowest_rtt(master) + core->save_ms;
-}
-
-void failover_note_struck(struct core *core, struct master *master)
-{
-    /* A new incident: patience that was lost in an older one, which may have ended
-     * without us, is back. */
-    master->failover.awaiting_since = CORE_NEVER;
-    if (time_since(core, core->struck_at) > CROWD_GAP_MS)
-        core->n_struck = 0;
-    core->n_struck++;
-    core->struck_at = core->now;
-}
-
-/* How much longer things take because of the masters that died together. */
-static int64_t crowd_ms(const struct core *core)
-{
-    if (core->n_struck < 2 || time_since(core, core->struck_at) > CROWD_LASTS_MS)
-        return 0;
-    return (int64_t)(core->n_struck - 1) * CROWD_EACH_MS;
-}
-
-static int64_t retry_delay(struct core *core, struct master *master)
-{
-    struct failover *fo = &master->failover;
-    uint32_t n = fo->n_lost < RETRY_DOUBLINGS_MAX ? fo->n_lost : RETRY_DOUBLINGS_MAX;
-
-    int64_t high = RETRY_HIGH_MS + 3 * request_ms(core, master);
-
-    return (rng_between(&core->rng, RETRY_LOW_MS, high) << n) +
-           rng_between(&core->rng, 0, crowd_ms(core));
-}
-
 static void not_elected(struct core *core, struct master *master)
 {
     emit_master(core, LOG_LVL_WARNING, "-failover-abort-not-elected", master, NULL);
@@ -329,7 +266,7 @@ static void lose(struct core *core, struct master *master, enum vote_result resu
     }
     bool unsure = count->best_other + count->unanswered > count->n_voters / 2;
     fo->retry_at =
-        core->now + retry_delay(core, master) + (unsure ? RETRY_UNSURE_MS : 0);
+        core->now + pace_retry_ms(core, master) + (unsure ? RETRY_UNSURE_MS : 0);
     fo->n_lost++;
 }
 
@@ -420,20 +357,6 @@ static void elect_deadline(struct core *core, struct master *master, struct node
         count_forced(core, master, result, &count, true);
 }
 
-void failover_take_turn(struct core *core, struct master *master)
-{
-    struct failover *fo = &master->failover;
-    int64_t rank = 0;
-
-    for (const struct voter *v = master->voters; v != NULL; v = v->hh.next)
-        if (v->peer->link->cmd.up && !v->s_down &&
-            strcmp(v->peer->run_id, core->myid) < 0)
-            rank++;
-    fo->retry_at =
-        max_i64(fo->retry_at, core->now + rank * (TURN_MS + request_ms(core, master) +
-                                                  crowd_ms(core)));
-}
-
 void failover_await(struct core *core, struct master *master, const char *candidate)
 {
     struct failover *fo = &master->failover;
@@ -460,7 +383,7 @@ void failover_candidate_gone(struct core *core, struct master *master,
         return;
     emit_note(core, "%s: the awaited leader %.8s is gone", master->name, candidate);
     fo->awaited[0] = '\0';
-    fo->retry_at = core->now + retry_delay(core, master);
+    fo->retry_at = core->now + pace_retry_ms(core, master);
     master_rearm(core, master);
 }
 
@@ -492,6 +415,13 @@ static void choose(struct core *core, struct master *master, struct node *node)
                        rng_between(&core->rng, 0, AWAIT_SPREAD_MS);
         return;
     }
+    if (select_is_doubtful(best))
+        emit_log(core, LOG_LVL_WARNING,
+                 "Replica %s of %s is the best there is, but it may lack data: it %s",
+                 best->name, master->name,
+                 best->role == ROLE_MASTER
+                     ? "is what an older configuration left"
+                     : "has had no link to a master since it was started");
     emit_node(core, LOG_LVL_WARNING, "+selected-slave", best, NULL);
     fo->promoted = best;
     enter(core, master, FO_PROMOTE);
@@ -500,18 +430,20 @@ static void choose(struct core *core, struct master *master, struct node *node)
         promote(core, master, best);
 }
 
-/* An attempt ended for want of a good replica, and now there may be one: the long pause
- * has lost its reason. */
+/* An attempt ended for want of a good replica, and now there is one: the long pause has
+ * lost its reason. */
 static void reconsider(struct core *core, struct master *master, struct node *node)
 {
     struct failover *fo = &master->failover;
 
+    const struct node *best = select_replica(core, master, false);
+
     (void)node;
-    if (!fo->lacked_replica || !master->o_down ||
-        select_replica(core, master, false) == NULL)
+    if (!fo->lacked_replica || !master->o_down || best == NULL ||
+        select_is_doubtful(best)) /* the master has the pause to come back */
         return;
     fo->lacked_replica = false;
-    fo->retry_at = min_i64(fo->retry_at, core->now + retry_delay(core, master));
+    fo->retry_at = min_i64(fo->retry_at, core->now + pace_retry_ms(core, master));
 }
 
 static void promote(struct core *core, struct master *master, struct node *node)
@@ -581,7 +513,7 @@ static void promoted_lost(struct core *core, struct master *master, struct node 
               node->s_down ? "died while it was being promoted"
                            : "does not let itself be promoted");
     abort_promotion(core, master);
-    fo->retry_at = core->now + retry_delay(core, master);
+    fo->retry_at = core->now + pace_retry_ms(core, master);
 }
 
 /* We have no right to promote it. If there is another, a new election chooses that. */
@@ -601,7 +533,7 @@ static void demote_old_master(struct core *core, struct master *master)
 {
     struct node *old = master->current;
 
-    if (!link_is_open(old->link))
+    if (!link_is_open(old->link) || node_is_same(old, master->failover.promoted))
         return;
     emit_note(core, "%s is told to follow %s", master->name,
               master->failover.promoted->name);
@@ -732,6 +664,15 @@ static void reconf_late(struct core *core, struct master *master, struct node *n
     next_replica(core, master, node);
 }
 
+void failover_resume(struct core *core, struct master *master)
+{
+    const struct failover *fo = &master->failover;
+    bool waits = fo->state == FO_PROMOTE || fo->state == FO_CONFIRM;
+
+    if (waits && fo->promoted->role == ROLE_REPLICA && link_is_open(fo->promoted->link))
+        failover_input(core, master, FI_LINK_UP, fo->promoted);
+}
+
 void failover_incident_over(struct core *core, struct master *master)
 {
     struct failover *fo = &master->failover;
@@ -746,11 +687,16 @@ void failover_incident_over(struct core *core, struct master *master)
     fo->n_lost = 0;
 }
 
-void failover_voter_back(struct core *core, struct master *master)
+void failover_voter_back(struct core *core, const struct voter *voter)
 {
+    struct master *master = voter->master;
     struct failover *fo = &master->failover;
+    int64_t slack = 2 * core_number(core, CORE_OPT_PING_PERIOD);
 
-    if (!master->o_down || master->quorum > master_possible_voters(core, master) / 2)
+    /* One that was lost later than the master was not cut off together with it; and
+     * one that comes and goes must not put the failover off for ever. */
+    if (!master->o_down || voter->s_down_at > master->current->s_down_at + slack ||
+        master->quorum > master_possible_voters(core, master) / 2)
         return;
     if (fo->state == FO_ELECT && !fo->forced)
         not_elected(core, master);

@@ -4,109 +4,18 @@
  */
 #include "sentinel/core/internal.h"
 
-#define HELLO_FIELDS 8
-#define HELLO_TEXT_MAX 1024
 #define HELLO_BATCHES 20
 #define BAD_HELLO_LOG_MS 10000
 #define OWN_PLACES                                                                     \
     (sizeof(((struct core *)NULL)->own_place) /                                        \
      sizeof(((struct core *)NULL)->own_place[0]))
+/* Where we told that we are is ours for so long; then it may be somebody else's. */
+#define OWN_PLACE_MS 60000
 /* A peer that answers where it was, but says hello from elsewhere only, has moved after
  * so many publish periods. */
 #define MOVED_PERIODS 3
 /* With more replicas than this no rival is learnt: hellos may be forged. */
 #define RIVAL_REPLICAS_MAX 64
-
-struct hello {
-    char ip[ADDR_HOST_MAX + 1];
-    int64_t port;
-    char run_id[RUN_ID_CAP];
-    uint64_t epoch;
-    char master[HELLO_TEXT_MAX];
-    char host[ADDR_HOST_MAX + 1];
-    int64_t master_port;
-    uint64_t config_epoch;
-};
-
-static bool field_copy(char *out, size_t cap, const char *text, size_t len)
-{
-    if (len == 0 || len >= cap || memchr(text, '\0', len) != NULL)
-        return false;
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return true;
-}
-
-/* Strict unsigned decimal; epochs above INT64_MAX are refused as absurd. */
-bool hello_number(uint64_t *out, const char *text, size_t len)
-{
-    uint64_t value = 0;
-
-    if (len == 0 || len > 19)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    *out = value;
-    return value <= (uint64_t)INT64_MAX;
-}
-
-static bool field_port(int64_t *out, const char *text, size_t len)
-{
-    uint64_t value;
-
-    if (!hello_number(&value, text, len) || value > 65535)
-        return false;
-    *out = (int64_t)value;
-    return true;
-}
-
-/* NULL if |text| is a well-formed hello, else what is wrong with it. */
-static const char *hello_parse(struct hello *hello, const char *text, size_t len)
-{
-    struct {
-        const char *text;
-        size_t len;
-    } f[HELLO_FIELDS];
-    size_t n = 0;
-    const char *end = text + len;
-
-    if (len >= HELLO_TEXT_MAX)
-        return "too long";
-    while (n < HELLO_FIELDS) {
-        const char *comma = memchr(text, ',', (size_t)(end - text));
-        f[n].text = text;
-        f[n++].len = (size_t)((comma != NULL ? comma : end) - text);
-        if (comma == NULL)
-            break;
-        text = comma + 1;
-        if (n == HELLO_FIELDS)
-            return "more than 8 fields";
-    }
-    if (n != HELLO_FIELDS)
-        return "fewer than 8 fields";
-    if (!field_copy(hello->ip, sizeof(hello->ip), f[0].text, f[0].len))
-        return "bad address";
-    if (!field_port(&hello->port, f[1].text, f[1].len))
-        return "bad port";
-    if (f[2].len != RUN_ID_LEN ||
-        !field_copy(hello->run_id, sizeof(hello->run_id), f[2].text, f[2].len) ||
-        !vote_run_id_ok(hello->run_id))
-        return "bad run id";
-    if (!hello_number(&hello->epoch, f[3].text, f[3].len))
-        return "bad epoch";
-    if (!field_copy(hello->master, sizeof(hello->master), f[4].text, f[4].len))
-        return "bad master name";
-    if (!field_copy(hello->host, sizeof(hello->host), f[5].text, f[5].len))
-        return "bad master address";
-    if (!field_port(&hello->master_port, f[6].text, f[6].len))
-        return "bad master port";
-    if (!hello_number(&hello->config_epoch, f[7].text, f[7].len))
-        return "bad config epoch";
-    return NULL;
-}
 
 static void hello_log(struct core *core, const char *text, size_t len, const char *why)
 {
@@ -162,7 +71,8 @@ static void hello_tell_twins(struct core *core, struct master *master,
 static bool hello_is_own_place(const struct core *core, const char *place)
 {
     for (uint32_t i = 0; i < core->n_own_places && i < OWN_PLACES; i++)
-        if (strcmp(core->own_place[i], place) == 0)
+        if (strcmp(core->own_place[i], place) == 0 &&
+            core->now - core->own_place_at[i] <= OWN_PLACE_MS)
             return true;
     return false;
 }
@@ -598,6 +508,34 @@ static void hello_apply(struct core *core, struct voter *voter,
     hello_note_form(core, master, voter, hello);
 }
 
+/* The sender could not be asked yet, or lets nobody ask. But if our master itself says
+ * that it follows the one that the hello names, and that one that it is a master, there
+ * is no need to trust who says so. */
+static void hello_from_stranger(struct core *core, struct master *master,
+                                const struct hello *hello, const struct link *from)
+{
+    struct voter *stranger = voter_find_stranger(master, hello->run_id);
+    struct claim claim = {.config_epoch = hello->config_epoch,
+                          .port = hello->master_port};
+    const struct node *theirs = NULL;
+
+    if (stranger == NULL || hello->config_epoch <= master->config_epoch ||
+        failover_in_progress(master) || core->tilt ||
+        !node_reports_master(master->current, hello->host, hello->master_port))
+        return;
+    memcpy(claim.host, hello->host, sizeof(claim.host));
+    for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
+        if (hello_means(core, &n->addr, hello->host, hello->master_port))
+            theirs = n;
+    if (theirs == NULL) {
+        hello_learn_rival(core, master, &claim, from);
+    } else if (theirs->role == ROLE_MASTER && theirs->info_at != CORE_NEVER &&
+               !theirs->s_down) {
+        if (vote_raise_epoch(core, master, claim.config_epoch))
+            hello_adopt_config(core, master, stranger, &claim, from);
+    }
+}
+
 /* One that may be believed, as far as signatures go. */
 static void hello_take(struct core *core, struct master *master,
                        const struct hello *hello, const char *text, size_t len,
@@ -629,6 +567,8 @@ static void hello_take(struct core *core, struct master *master,
     }
     if (voter != NULL)
         hello_apply(core, voter, hello, from);
+    else
+        hello_from_stranger(core, master, hello, from);
 }
 
 /* |len| bytes of |text| are a hello, which is plain or came in |companion|. */
@@ -697,9 +637,14 @@ static void hello_note_own_place(struct core *core, const char *host, int64_t po
     char place[ADDR_NAME_CAP];
 
     addr_place(place, host, ':', port);
-    if (!hello_is_own_place(core, place))
-        snprintf(core->own_place[core->n_own_places++ % OWN_PLACES], sizeof(place),
-                 "%s", place);
+    uint32_t i = 0,
+             n = core->n_own_places < OWN_PLACES ? core->n_own_places : OWN_PLACES;
+    while (i < n && strcmp(core->own_place[i], place) != 0)
+        i++;
+    if (i == n)
+        i = core->n_own_places++ % OWN_PLACES;
+    memcpy(core->own_place[i], place, sizeof(place));
+    core->own_place_at[i] = core->now;
 }
 
 #define HELLO_PAYLOAD_CAP (HELLO_TEXT_MAX + ADDR_HOST_MAX + SIGN_EXTRA_CAP)

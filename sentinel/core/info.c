@@ -139,6 +139,15 @@ static void info_parse_line(struct info *info, const struct line *line)
             info_parse_replica_fields(info, line);
         }
         break;
+    case '#':
+        if (line->len == 10 && memcmp(line->text, "# Keyspace", 10) == 0)
+            info->has_keys = 0;
+        break;
+    case 'd':
+        if (line->len > 3 && memcmp(line->text, "db", 2) == 0 && line->text[2] >= '0' &&
+            line->text[2] <= '9')
+            info->has_keys = 1;
+        break;
     case 'm':
         if (line_id(line, "master_replid:", info->replid))
             break;
@@ -167,7 +176,7 @@ void info_parse(struct info *info, const char *text, size_t len)
     info->run_id[0] = info->replid[0] = info->master_host[0] = '\0';
     info->role = ROLE_NONE;
     info->master_port = info->priority = -1;
-    info->link_up = info->announced = -1;
+    info->link_up = info->announced = info->has_keys = -1;
     info->link_down_ms = 0;
     info->has_offset = false;
     info->offset = 0;
@@ -267,6 +276,7 @@ static void info_apply_replication(struct core *core, struct node *node,
         node->offset = info->offset;
     if (info->announced >= 0)
         node->announced = info->announced == 1;
+    node->is_empty = info->has_keys == 0;
 }
 
 static void info_apply_role(struct core *core, struct node *node, enum role role)
@@ -295,6 +305,7 @@ static bool node_no_down_for(const struct core *core, const struct node *node,
 static bool node_may_repair(const struct core *core, const struct node *node)
 {
     return link_is_open(node->link) &&
+           !node_is_same(node, master_address_node(node->master)) &&
            (node->repaired_at == CORE_NEVER ||
             core->now - node->repaired_at >= core_number(core, CORE_OPT_INFO_PERIOD));
 }

@@ -243,6 +243,8 @@ struct node *node_find(const struct master *master, const struct addr *addr);
 struct node *node_add_replica(struct core *core, struct master *master,
                               const struct addr *addr);
 void node_rename(struct node *node); /* name from its address */
+/* Are they one server, known at two addresses? By the run ids that both have told. */
+bool node_is_same(const struct node *a, const struct node *b);
 /* Removes a replica that no failover is promoting. */
 void node_forget(struct core *core, struct node *replica);
 /* It has become sdown, or forget-replica-after has changed: when is it to be forgotten?
@@ -280,6 +282,7 @@ struct info {
     bool has_offset;
     uint64_t offset;
     int announced; /* -1 absent */
+    int has_keys;  /* -1: there is no section of keys */
     struct info_replica replicas[INFO_REPLICAS_MAX];
     size_t n_replicas;
 };
@@ -287,6 +290,35 @@ struct info {
 void info_parse(struct info *info, const char *text, size_t len);
 void info_on_reply(struct core *core, struct node *node,
                    const struct resp_value *value);
+
+/* ---- pace.c ---- */
+
+/* |master| has become sdown. */
+void pace_note_struck(struct core *core, struct master *master);
+/* The master has become odown: when may we start, so that not all do at once? */
+int64_t pace_turn_ms(const struct core *core, const struct master *master);
+/* The pause after a lost election, random, longer with each that was lost. */
+int64_t pace_retry_ms(struct core *core, const struct master *master);
+
+/* ---- hello_parse.c ---- */
+
+#define HELLO_TEXT_MAX 1024
+
+struct hello {
+    char ip[ADDR_HOST_MAX + 1];
+    int64_t port;
+    char run_id[RUN_ID_CAP];
+    uint64_t epoch;
+    char master[HELLO_TEXT_MAX];
+    char host[ADDR_HOST_MAX + 1];
+    int64_t master_port;
+    uint64_t config_epoch;
+};
+
+/* NULL if |text| is a well-formed hello, else what is wrong with it. */
+const char *hello_parse(struct hello *hello, const char *text, size_t len);
+/* Strict unsigned decimal; epochs above INT64_MAX are refused as absurd. */
+bool hello_parse_number(uint64_t *out, const char *text, size_t len);
 
 /* ---- hello.c ---- */
 /* |sub| is the link whose subscription it came through; NULL: somebody sent it to us,
@@ -299,8 +331,6 @@ void hello_again(struct core *core, const char *text, size_t len, bool is_signed
 /* Tells the peer of |link|, signed, that we stand for election as leader of |master|.
  * Nothing without a secret. */
 void hello_stand(struct core *core, struct master *master, struct link *link);
-/* Strict unsigned decimal of at most 19 digits; false also above INT64_MAX. */
-bool hello_number(uint64_t *out, const char *text, size_t len);
 /* Sends one hello about |master| over |link|; |node| is whose link it is, or NULL. */
 void hello_publish(struct core *core, struct master *master, struct link *link,
                    struct node *node);
@@ -485,16 +515,14 @@ void failover_reset(struct core *core, struct master *master);
  * with the switch. Others are left alone. */
 void failover_complete(struct core *core, struct master *master);
 bool failover_in_progress(const struct master *master);
-/* The master has become odown: when may we start, so that not all do at once? */
-void failover_take_turn(struct core *core, struct master *master);
-/* |master| has become sdown. */
-void failover_note_struck(struct core *core, struct master *master);
+/* TILT is over: what came up meanwhile has not had its orders. */
+void failover_resume(struct core *core, struct master *master);
 /* The master is no longer odown. */
 void failover_incident_over(struct core *core, struct master *master);
 /* A sentinel that was down answers again, and will be asked for its vote. If the quorum
  * is less than a majority, it may have been we who were cut off, together with few
  * others or none, and the master may be well. */
-void failover_voter_back(struct core *core, struct master *master);
+void failover_voter_back(struct core *core, const struct voter *voter);
 /* We have given our vote to |candidate|: let it work. */
 void failover_await(struct core *core, struct master *master, const char *candidate);
 /* The candidate of that name was found dead. */
@@ -502,6 +530,10 @@ void failover_candidate_gone(struct core *core, struct master *master,
                              const char *candidate);
 
 /* ---- select.c ---- */
+/* |node| surely lacks something: a replica that has had no link since it was started or
+ * told whom to follow, or a master of ours from before that has followed nobody since.
+ * Offsets of such are of another history: the last choice, whatever the priorities. */
+bool select_is_doubtful(const struct node *node);
 /* The best replica to promote now (behaviour.md 8.4), NULL if none; notes say why each
  * other is not, if |explain|. */
 struct node *select_replica(struct core *core, struct master *master, bool explain);

@@ -12,6 +12,11 @@ bool node_is_master(const struct node *node)
     return node->master->current == node;
 }
 
+bool node_is_same(const struct node *a, const struct node *b)
+{
+    return a->run_id[0] != '\0' && strcmp(a->run_id, b->run_id) == 0;
+}
+
 void node_rename(struct node *node)
 {
     char name[ADDR_NAME_CAP];

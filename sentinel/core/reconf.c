@@ -159,6 +159,15 @@ void reconf_step(struct core *core, struct master *master)
             reconf_send(core, r); /* once more, and it is not waited for */
         r->reconf = RECONF_DONE;
     }
+    for (struct node *r = master->replicas; r != NULL; r = r->hh.next) {
+        if (r == master->failover.promoted || r->reconf != RECONF_NONE ||
+            !node_is_same(r, master->failover.promoted))
+            continue;
+        emit_log(core, LOG_LVL_WARNING,
+                 "%s and %s are one server: it is not told to follow itself", r->name,
+                 master->failover.promoted->name);
+        r->reconf = RECONF_DONE;
+    }
     int64_t n = reconf_in_progress(master);
     for (struct node *r = master->replicas; r != NULL && n < limit; r = r->hh.next) {
         if (r == master->failover.promoted || r->reconf != RECONF_NONE ||
@@ -182,7 +191,7 @@ void reconf_best_effort(struct core *core, struct master *master)
 {
     for (struct node *r = master->replicas; r != NULL; r = r->hh.next) {
         if (r == master->failover.promoted || r->reconf != RECONF_NONE ||
-            !link_is_open(r->link))
+            !link_is_open(r->link) || node_is_same(r, master->failover.promoted))
             continue;
         command_slaveof(core, r, &master->failover.promoted->addr);
         emit_node(core, LOG_LVL_NOTICE, "+slave-reconf-sent-be", r, NULL);

@@ -16,6 +16,10 @@ static void request_failover(struct core *core, const struct core_request *rq)
         emit_answer_error(core, rq->client, "This Sentinel is in TILT mode, try later");
     } else if (failover_in_progress(master)) {
         emit_answer_error(core, rq->client, "INPROG Failover already in progress");
+    } else if (core->save_failed) {
+        emit_answer_error(core, rq->client,
+                          "NOSAVE The state of this Sentinel cannot be saved, so no "
+                          "failover can be started");
     } else if (select_replica(core, master, true) == NULL) {
         emit_answer_error(core, rq->client,
                           "NOGOODSLAVE No suitable replica to promote");
@@ -23,7 +27,10 @@ static void request_failover(struct core *core, const struct core_request *rq)
         emit_log(core, LOG_LVL_NOTICE, "Executing user requested FAILOVER of '%s'",
                  master->name);
         failover_input(core, master, FI_FORCED, NULL);
-        emit_answer_ok(core, rq->client);
+        if (failover_in_progress(master))
+            emit_answer_ok(core, rq->client);
+        else /* the log says why */
+            emit_answer_error(core, rq->client, "The failover cannot be started");
     }
 }
 
@@ -118,6 +125,8 @@ static void request_forget(struct core *core, const struct core_request *rq)
         if (node != NULL) {
             emit_node(core, LOG_LVL_WARNING, "-slave", node, "#on request");
             node_forget(core, node);
+            failover_input(core, master, FI_REPLICA_MOVED,
+                           NULL); /* or not waited for */
         }
     } else {
         struct voter *voter = voter_find(master, rq->text);

@@ -28,6 +28,17 @@ int64_t core_link_down_max(const struct master *master)
     return core->now - since + max;
 }
 
+/* It surely lacks something: a replica that has had no link since it was started or
+ * told whom to follow, or a master of ours from before that has followed nobody since.
+ * Offsets of such are of another history, and whoever is in step is better, whatever
+ * the priorities. */
+bool select_is_doubtful(const struct node *node)
+{
+    if (node->role == ROLE_MASTER)
+        return node->reign[0] != '\0';
+    return !node->reported_link_up && node->link_down_ms < 0;
+}
+
 /* NULL if |node| may be promoted, else why not. */
 static const char *select_veto(const struct core *core, const struct node *node)
 {
@@ -53,18 +64,11 @@ static const char *select_veto(const struct core *core, const struct node *node)
     if (node->link_down_ms + node->info_at - node->info_from_at >
         core_link_down_max(master))
         return "it lost its master too long ago";
+    /* Then everything would be lost, and there is nothing to serve. */
+    if (node->is_empty && select_is_doubtful(node) && current->s_down &&
+        core->now - current->s_down_at < 2 * master->failover_timeout_ms)
+        return "it is empty, and the master may come back";
     return NULL;
-}
-
-/* It surely lacks something: a replica that has had no link since it was started or
- * told whom to follow, or a master of ours from before that has followed nobody since.
- * Offsets of such are of another history, and whoever is in step is better, whatever
- * the priorities. */
-static bool select_is_doubtful(const struct node *node)
-{
-    if (node->role == ROLE_MASTER)
-        return node->reign[0] != '\0';
-    return !node->reported_link_up && node->link_down_ms < 0;
 }
 
 /* Is |a| a better choice than |b|? */
@@ -101,9 +105,8 @@ struct node *select_replica(struct core *core, struct master *master, bool expla
             best = n;
     }
     if (explain && best != NULL)
-        emit_note(core, "%s chosen: priority %" PRId64 ", offset %" PRIu64 "%s",
-                  best->name, best->priority, best->offset,
-                  select_is_doubtful(best) ? "; it may lack data, as all others" : "");
+        emit_note(core, "%s chosen: priority %" PRId64 ", offset %" PRIu64, best->name,
+                  best->priority, best->offset);
     return best;
 }
 

@@ -130,6 +130,8 @@ static int apply_of_master(struct core *core, struct master *master,
         break;
     case CORE_OPT_PARALLEL_SYNCS:
         master->parallel_syncs = s->number;
+        if (failover_in_progress(master)) /* more may go at once */
+            failover_input(core, master, FI_REPLICA_MOVED, NULL);
         break;
     case CORE_OPT_QUORUM:
         master->quorum = s->number;

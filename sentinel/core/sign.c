@@ -84,10 +84,11 @@ bool sign_split(struct companion *companion, const char *text, size_t len)
     if (companion->code == NULL || field_len != SIGN_CODE_LEN)
         return false;
     const char *field = sign_last_field(text, &left, &field_len);
-    if (field == NULL || !hello_number(&companion->stands_epoch, field, field_len))
+    if (field == NULL ||
+        !hello_parse_number(&companion->stands_epoch, field, field_len))
         return false;
     field = sign_last_field(text, &left, &field_len);
-    if (field == NULL || !hello_number(&stamp, field, field_len))
+    if (field == NULL || !hello_parse_number(&stamp, field, field_len))
         return false;
     companion->stamp = (int64_t)stamp;
     field = sign_last_field(text, &left, &field_len);

@@ -130,6 +130,7 @@ struct node {
     int64_t priority;
     uint64_t offset;
     bool announced;
+    bool is_empty;           /* has no keys */
     int64_t conf_changed_at; /* role replica and its master: since when */
     int64_t listed_at; /* of a replica: the last INFO of the master that listed it */
     bool lists_all;    /* of a master: its last INFO had room for all its replicas */
@@ -457,6 +458,7 @@ struct core {
     char twin[ADDR_NAME_CAP]; /* where our own run id was announced from as well */
     int64_t twin_at, twin_told_at;
     struct core_actions *actions; /* of the step under way */
+    int64_t own_place_at[8];      /* when each own_place was told last */
 };
 
 /* ------------------------------------------------------ reading, for drivers ---- */

@@ -93,7 +93,7 @@ MUTANTS = [
      "a vote is not saved at all"),
     ("second-replica", "sentinel/core/failover.c",
      "    abort_promotion(core, master);\n    fo->retry_at = core->now + "
-     "retry_delay(core, master);",
+     "pace_retry_ms(core, master);",
      "    fo->promoted = NULL;\n    fo->state = FO_SELECT;\n"
      "    fo->state_at = core->now;\n"
      "    choose(core, master, NULL);",
@@ -105,7 +105,7 @@ MUTANTS = [
      "    node_repair(core, node, \"+convert-to-slave\");", "    (void)wait;",
      "old masters are not led back"),
     ("long-grudge", "sentinel/core/failover.c",
-     "    fo->retry_at =\n        core->now + retry_delay(core, master) + "
+     "    fo->retry_at =\n        core->now + pace_retry_ms(core, master) + "
      "(unsure ? RETRY_UNSURE_MS : 0);",
      "    fo->retry_at = core->now + 2 * master->failover_timeout_ms + unsure;",
      "after a split election nobody tries again for long"),

@@ -82,7 +82,9 @@ void redis_info(const struct redis *redis, struct buf *out)
     redis_info_replicas(redis, out);
     buf_printf(out, "master_failover_state:no-failover\r\n");
     buf_printf(out, "master_replid:%s\r\n", redis->replid);
-    buf_printf(out, "master_repl_offset:%" PRId64 "\r\n", offset);
+    buf_printf(out, "master_repl_offset:%" PRId64 "\r\n\r\n# Keyspace\r\n", offset);
+    if (offset > 0)
+        buf_printf(out, "db0:keys=%" PRId64 ",expires=0,avg_ttl=0\r\n", offset);
 }
 
 /* ----------------------------------------------------------------- clients ------- */

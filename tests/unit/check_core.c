@@ -611,6 +611,43 @@ static void tls_load(struct core *core, const char *master, enum core_option opt
     ck_assert_int_eq(core_load_setting(core, master, &setting, NULL), 0);
 }
 
+/* Its port was changed, and the old one leads to it still. */
+START_TEST(test_one_server_at_two_addresses)
+{
+    static const char info[] =
+        "run_id:2222222222222222222222222222222222222222\r\nrole:%s\r\n"
+        "master_host:127.0.0.1\r\nmaster_port:6379\r\nmaster_link_status:up\r\n"
+        "slave_repl_offset:100\r\nslave_priority:100\r\n";
+    struct core_request failover = {.type = CORE_RQ_FAILOVER, .client = 4, .name = "m"};
+    char slave[sizeof(info) + 8], master[sizeof(info) + 8];
+
+    snprintf(slave, sizeof(slave), info, "slave");
+    snprintf(master, sizeof(master), info, "master");
+    rig_init(&rig, 7);
+    core_load_monitor(rig.core, "m", "127.0.0.1", 6379, 1, NULL);
+    core_load_replica(rig.core, "m", "127.0.0.1", 6380, NULL);
+    core_load_replica(rig.core, "m", "127.0.0.1", 6390, NULL);
+    rig_start(&rig);
+    for (int port = 6380; port <= 6390; port += 10) {
+        rig_reply_text(&rig, port, "PING", RESP_STATUS, "PONG");
+        rig_reply_text(&rig, port, "INFO", RESP_BULK, slave);
+    }
+    rig_request(&rig, &failover);
+    rig_reply_text(&rig, 6380, "INFO", RESP_BULK, slave);
+    rig_reply_text(&rig, 6390, "INFO", RESP_BULK, slave);
+    rig_run(&rig, 100);
+    bool is_first = rig_sent(&rig, "6380 SLAVEOF NO ONE");
+    ck_assert(is_first != rig_sent(&rig, "6390 SLAVEOF NO ONE"));
+    rig_reply_text(&rig, is_first ? 6380 : 6390, "INFO", RESP_BULK, master);
+    rig_run(&rig, 200);
+    ck_assert(rig_saw(&rig, "+switch-master m 127.0.0.1 6379"));
+    ck_assert(rig_saw(&rig, "are one server: it is not told to follow itself"));
+    ck_assert(!rig_sent(&rig, "6390 SLAVEOF 127.0.0.1 6380"));
+    ck_assert(!rig_sent(&rig, "6380 SLAVEOF 127.0.0.1 6390"));
+    end();
+}
+END_TEST
+
 START_TEST(test_tls_of_links)
 {
     static const struct {
@@ -718,6 +755,7 @@ Suite *make_suite(void)
         test_forged_switch_is_not_believed,
         test_script_retries_and_limits,
         test_stray_master_is_converted,
+        test_one_server_at_two_addresses,
         test_tls_of_links,
         test_tls_problem_is_said_once,
         test_mute_server_may_want_tls,
