@@ -149,7 +149,7 @@ def test_tls_slow_handshakes(t):
     assert sentinel.answers()
     lines = refusals(sentinel)
     assert lines and set(lines) == {"the TLS handshake takes too long"}, lines[:3]
-    assert len(lines) < 50, len(lines)
+    assert len(lines) < len(slow) / 2, len(lines)  # ten a second, while they are cut
 
     def others_are_counted():  # with the first one of another second
         with Client(sentinel.port, tls=None) as plain:
