@@ -436,12 +436,12 @@ static void reconsider(struct core *core, struct master *master, struct node *no
 {
     struct failover *fo = &master->failover;
 
-    const struct node *best = select_replica(core, master, false);
-
     (void)node;
-    if (!fo->lacked_replica || !master->o_down || best == NULL ||
-        select_is_doubtful(best)) /* the master has the pause to come back */
+    if (!fo->lacked_replica || !master->o_down)
         return;
+    const struct node *best = select_replica(core, master, false);
+    if (best == NULL || select_is_doubtful(best))
+        return; /* the master has the pause to come back */
     fo->lacked_replica = false;
     fo->retry_at = min_i64(fo->retry_at, core->now + pace_retry_ms(core, master));
 }
