@@ -1,6 +1,8 @@
-"""The examples for containers: no engine here runs them, but much of what would be
-wrong with them can be seen without one."""
+"""The examples for containers and for systemd: no engine here runs them, but much of
+what would be wrong with them can be seen without one."""
 
+import configparser
+import os
 import pathlib
 import re
 import shutil
@@ -106,6 +108,63 @@ def test_examples_kubernetes_refers_to_what_is_there(t):
         assert ("Service", host) in found, host
 
 
+class Start:
+    """Runs a script that starts a data server, with programs that only say what they
+    were told, and a folder in place of the volume."""
+
+    def __init__(self, t, script):
+        self.conf, self.programs = t.dir / "data/redis.conf", t.dir / "programs"
+        self.conf.parent.mkdir()
+        self.programs.mkdir()
+        self.script = script.replace("/data/", f"{self.conf.parent}/")
+
+    def program(self, name, text):
+        path = self.programs / name
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def __call__(self, host, answer="exit 1"):
+        """The lines of the file that the server was started with."""
+        self.program("hostname", f"echo {host}")
+        self.program("redis-cli", answer)
+        self.program("redis-server", 'cat "$1"')
+        run = subprocess.run(
+            ["sh", "-c", self.script], capture_output=True, text=True, timeout=20,
+            env={"PATH": f"{self.programs}:{os.environ['PATH']}"})
+        assert run.returncode == 0, run
+        assert sorted(p.name for p in self.conf.parent.iterdir()) == ["redis.conf"]
+        return run.stdout.splitlines()
+
+
+def test_examples_kubernetes_server_stays_what_it_was(t):
+    """A restart of everything must not make a master of whoever has the first name."""
+    start = Start(t, manifests()["ConfigMap", "redis"]["data"]["start.sh"])
+    first = start("redis-1")
+    assert "replica-announce-ip redis-1.redis" in first
+    assert "replicaof redis-0.redis 6379" in first, "a new volume, and no sentinel"
+
+    start.conf.write_text("was promoted\n")
+    for silent in ("exit 1", "echo", "echo ERR No such master; exit 1"):
+        assert start("redis-1", silent) == ["was promoted"], silent
+        assert start("redis-0", silent) == ["was promoted"], silent
+
+    told = start("redis-0", "echo redis-1.redis; echo 6379")
+    assert "replicaof redis-1.redis 6379" in told and "was promoted" not in told
+    assert "appendonly yes" in told
+    assert "replicaof" not in " ".join(
+        start("redis-1", "echo redis-1.redis; echo 6379"))
+
+
+def test_examples_compose_server_stays_what_it_was(t):
+    start = Start(t, (COMPOSE / "redis.sh").read_text())
+    assert "replicaof redis-1 6379" in start("redis-2")
+    start.conf.write_text("was promoted\n")
+    assert start("redis-2") == ["was promoted"]
+    start.conf.unlink()
+    told = start("redis-1")
+    assert "replicaof" not in " ".join(told) and "appendonly yes" in told
+
+
 def test_examples_kubernetes_configuration_runs(t):
     """As in the pod: read-only, any user, the arguments of the container."""
     found = manifests()
@@ -146,6 +205,12 @@ def test_examples_compose(t):
         for other in service.get("depends_on", []):
             assert other in services, other
         if "build" not in service:
+            assert "tmpfs" not in service, "what is restarted empty wipes its replicas"
+            script, volume = (v.split(":") for v in service["volumes"])
+            assert (COMPOSE / script[0]).is_file()
+            assert service["command"] == ["sh", script[1]]
+            assert volume == [name, "/data"]
+            used.add(name)
             continue
         build = service["build"]
         assert (COMPOSE / build["context"] / build["dockerfile"]).is_file()
@@ -156,7 +221,7 @@ def test_examples_compose(t):
         assert mode == "ro"
         used.add(volume.split(":")[0])
         assert volume.split(":")[1] == re.search(r"state-dir (\S+)", conf)[1]
-    assert used == set(doc["volumes"]) and len(used) == 3
+    assert used == set(doc["volumes"]) == set(services)
     program = str(pathlib.Path(Settings.sentinel).absolute())
     run = subprocess.run([program, "--check-config", str(COMPOSE / "sentinel.conf")],
                          capture_output=True, text=True, timeout=20)
@@ -199,3 +264,31 @@ def test_examples_dockerfile(t):
     if not shutil.which("dpkg"):
         raise Skip("dpkg is not installed")
     assert packages_of_libraries() <= installed[1], packages_of_libraries()
+
+
+def test_examples_systemd_allows_what_the_scripts_do(t):
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read(TOP / "examples/sentinel.service")
+    service = unit["Service"]
+    assert service["ProtectSystem"] == "strict"
+    script = (TOP / "examples/reconfig.sh").read_text()
+    folder = re.search(r"TARGET_DIR:-(\S+)}", script)[1]
+    assert folder == "/run/" + service["RuntimeDirectory"]
+    assert service["RuntimeDirectoryPreserve"] == "yes"
+    assert service["ReadWritePaths"] == "-/var/log/redis"
+
+
+def test_examples_notify_wakes_nobody_for_a_split_vote(t):
+    logger = t.dir / "logger"
+    logger.write_text('#!/bin/sh\necho "$4"\n')
+    logger.chmod(0o755)
+    for event, priority in (("+odown", "crit"), ("+switch-master", "crit"),
+                            ("-failover-abort-no-good-slave", "crit"),
+                            ("-failover-abort-not-elected", "warning"),
+                            ("+sdown", "warning"), ("+reboot", "notice")):
+        run = subprocess.run(
+            ["sh", str(TOP / "examples/notify.sh"), event, "master m 192.0.2.1 6379"],
+            capture_output=True, text=True, check=True,
+            env={"PATH": f"{t.dir}:{os.environ['PATH']}"})
+        assert run.stdout == f"user.{priority}\n", (event, run)
