@@ -11,7 +11,10 @@
 set -eu
 event=$1
 text=$2
+# -failover-abort-not-elected is said after each election that nobody won, and the next
+# one follows at once.
 case $event in
+-failover-abort-not-elected) priority=user.warning ;;
 +odown | +switch-master | -failover-abort-*) priority=user.crit ;;
 +sdown | +try-failover) priority=user.warning ;;
 *) priority=user.notice ;;
