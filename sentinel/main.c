@@ -13,6 +13,7 @@
 #include "sentinel/runtime/hmac.h"
 #include "sentinel/runtime/proctitle.h"
 #include "sentinel/runtime/runtime.h"
+#include "sentinel/runtime/startcheck.h"
 #include "sentinel/runtime/tlsconf.h"
 #include "sentinel/runtime/version.h"
 #include "sentinel/server/server.h"
@@ -24,7 +25,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -226,28 +226,6 @@ static bool main_start_log(const struct program *program)
     return false;
 }
 
-static bool main_check_state_dir(const char *dir)
-{
-    struct stat info;
-    int rc = stat(dir, &info);
-
-    if (rc == 0 && !S_ISDIR(info.st_mode)) {
-        errno = ENOTDIR;
-        rc = -1;
-    }
-    if (rc == 0)
-        rc = access(dir, R_OK | W_OK | X_OK);
-    if (rc == 0)
-        return true;
-    log_line(LOG_LVL_WARNING, "Sentinel state-dir %s is not writable: %s. Exiting...",
-             dir, strerror(errno));
-    log_line(LOG_LVL_WARNING,
-             "It must be a directory in which user %d may make files, on storage that "
-             "outlives this process.",
-             (int)geteuid());
-    return false;
-}
-
 static void main_warn_unlocked(const struct program *program)
 {
     if (program->unlocked == 0)
@@ -258,37 +236,27 @@ static void main_warn_unlocked(const struct program *program)
              main_state_path(program), strerror(program->unlocked));
 }
 
-static void main_advise_state_dir(void)
-{
-    log_line(LOG_LVL_WARNING,
-             "A configuration that is not to be written needs another place for the "
-             "state: 'sentinel state-dir DIR' in it, or '--sentinel state-dir DIR' on "
-             "the command line, where user %d may make files in DIR.",
-             (int)geteuid());
-}
-
 /* Is there a place where the state can be saved? */
 static bool main_check_place(const struct program *program)
 {
     const char *dir = conf_state_dir(program->conf);
-    const char *path = program->cmdline.conf_path;
+    struct error err;
 
+    if (startcheck_state(dir, program->cmdline.conf_path, &err) == 0)
+        return true;
+    log_line(LOG_LVL_WARNING, "%s. Exiting...", err.text);
     if (dir[0] != '\0')
-        return main_check_state_dir(dir);
-    if (path == NULL) {
         log_line(LOG_LVL_WARNING,
-                 "Sentinel needs config file on disk to save state. Exiting...");
-        main_advise_state_dir();
-        return false;
-    }
-    if (access(path, W_OK) < 0) {
+                 "It must be a directory in which user %d may make files, on storage "
+                 "that outlives this process.",
+                 (int)geteuid());
+    else
         log_line(LOG_LVL_WARNING,
-                 "Sentinel config file %s is not writable: %s. Exiting...", path,
-                 strerror(errno));
-        main_advise_state_dir();
-        return false;
-    }
-    return true;
+                 "A configuration that is not to be written needs another place for "
+                 "the state: 'sentinel state-dir DIR' in it, or '--sentinel state-dir "
+                 "DIR' on the command line, where user %d may make files in DIR.",
+                 (int)geteuid());
+    return false;
 }
 
 static void main_print_error(void *ctx, const char *file,
@@ -303,13 +271,13 @@ static void main_print_error(void *ctx, const char *file,
     buf_release(&text);
 }
 
-/* What main_print_tls_error() is told to add to. */
+/* What main_print_file_error() is told to add to. */
 struct main_check {
     struct program *program;
     int *n_errors;
 };
 
-static void main_print_tls_error(void *ctx, const char *text)
+static void main_print_file_error(void *ctx, const char *text)
 {
     const struct main_check *check = ctx;
     const char *path = check->program->cmdline.conf_path;
@@ -335,7 +303,9 @@ static int main_check_config(struct program *program)
         main_report(program, &error);
         return 1;
     }
-    tlsconf_each_error(program->conf, program->core, main_print_tls_error, &check);
+    startcheck_each_error(program->conf, program->core, program->cmdline.conf_path,
+                          main_print_file_error, &check);
+    tlsconf_each_error(program->conf, program->core, main_print_file_error, &check);
     if (n_errors > 0) {
         fprintf(stderr, "%d error%s\n", n_errors, n_errors == 1 ? "" : "s");
         return 1;

@@ -102,54 +102,69 @@ void aclfile_release(struct runtime *rt)
 
 /* ------------------------------------------------------------------------ start -- */
 
-static bool aclfile_read_users(struct runtime *rt, const char *path)
+static int aclfile_read_users(struct server *server, const struct conf *conf,
+                              const char *path, struct buf *why)
 {
     struct buf text = {0}, errors = {0};
     struct error err;
-    bool ok = false;
+    int rc = ERR_IO;
 
-    if (conf_words(rt->conf, "user", 0) != NULL) {
-        log_line(LOG_LVL_WARNING,
+    if (conf_words(conf, "user", 0) != NULL) {
+        buf_puts(why,
                  "Users are defined both in the configuration file and in an ACL file. "
                  "This is likely to lead to mistakes and security holes: please use "
                  "one of the two only.");
-        return false;
+        return ERR_STATE;
     }
     errno = 0;
     if (file_read(path, ACLFILE_MAX, &text, &err) != 0)
         buf_printf(&errors, "Error loading ACLs, opening file '%s': %s", path,
                    strerror(errno != 0 ? errno : EFBIG));
     else
-        ok = server_read_users(rt->server, buf_text(&text), text.len, &errors) == 0;
-    if (!ok)
-        log_line(LOG_LVL_WARNING, "Aborting Redis startup because of ACL errors: %s",
-                 buf_text(&errors));
+        rc = server_read_users(server, buf_text(&text), text.len, &errors);
+    if (rc != 0)
+        buf_printf(why, "Aborting Redis startup because of ACL errors: %s",
+                   buf_text(&errors));
     buf_release(&text);
     buf_release(&errors);
-    return ok;
+    return rc;
+}
+
+int aclfile_load(struct server *server, const struct conf *conf, struct buf *why)
+{
+    const char *path = conf_text(conf, "aclfile");
+    const struct args *line;
+    struct error err;
+    int rc;
+
+    for (size_t i = 0; (line = conf_words(conf, "rename-command", i)) != NULL; i++) {
+        rc = server_rename_command(server, line, &err);
+        if (rc != 0) {
+            buf_printf(why, "rename-command: %s", err.text);
+            return rc;
+        }
+    }
+    if (path[0] != '\0')
+        return aclfile_read_users(server, conf, path, why);
+    for (size_t i = 0; (line = conf_words(conf, "user", i)) != NULL; i++) {
+        rc = server_add_user(server, line, &err);
+        if (rc != 0) {
+            buf_puts(why, err.text);
+            return rc;
+        }
+    }
+    return 0;
 }
 
 bool aclfile_start(struct runtime *rt)
 {
-    const char *path = conf_text(rt->conf, "aclfile");
-    const struct args *line;
-    struct error err;
+    struct buf why = {0};
+    int rc = aclfile_load(rt->server, rt->conf, &why);
 
-    for (size_t i = 0; (line = conf_words(rt->conf, "rename-command", i)) != NULL;
-         i++) {
-        if (server_rename_command(rt->server, line, &err) != 0) {
-            log_line(LOG_LVL_WARNING, "rename-command: %s", err.text);
-            return false;
-        }
-    }
-    if (path[0] != '\0')
-        return aclfile_read_users(rt, path);
-    for (size_t i = 0; (line = conf_words(rt->conf, "user", i)) != NULL; i++) {
-        if (server_add_user(rt->server, line, &err) != 0) {
-            log_line(LOG_LVL_WARNING, "%s", err.text);
-            log_line(LOG_LVL_WARNING, "Critical error while loading ACLs. Exiting.");
-            return false;
-        }
-    }
-    return true;
+    if (rc != 0)
+        log_line(LOG_LVL_WARNING, "%s", buf_text(&why));
+    if (rc != 0 && conf_text(rt->conf, "aclfile")[0] == '\0')
+        log_line(LOG_LVL_WARNING, "Critical error while loading ACLs. Exiting.");
+    buf_release(&why);
+    return rc == 0;
 }

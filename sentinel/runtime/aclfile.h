@@ -5,6 +5,8 @@
 #ifndef SENTINEL_RUNTIME_ACLFILE_H
 #define SENTINEL_RUNTIME_ACLFILE_H
 
+#include "common/buf.h"
+#include "sentinel/conf/conf.h"
 #include "sentinel/server/server.h"
 
 #include <stdbool.h>
@@ -24,8 +26,11 @@ void aclfile_hook(void *ctx, const struct server_file_job *job);
 void aclfile_cancel(struct runtime *rt);
 void aclfile_release(struct runtime *rt);
 
-/* Gives the server the users and renamed commands of the configuration, before any
- * client comes. False, after log lines, if something is wrong with them. */
+/* aclfile_load() gives a server the users and renamed commands of the configuration,
+ * before any client comes. Returns 0, or a negative code with the sentence in |why|;
+ * the server then has some of them. */
+int aclfile_load(struct server *server, const struct conf *conf, struct buf *why);
+/* The same for ours. False, after log lines, if something is wrong with them. */
 bool aclfile_start(struct runtime *rt);
 
 #endif

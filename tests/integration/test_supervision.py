@@ -8,6 +8,7 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -298,3 +299,86 @@ def test_state_that_cannot_be_locked(t):
     assert sentinel.stop() == 0
     (state / "sentinel.state.lock").unlink()
     assert sentinel.start().wait_answers().log().count(warning) == 1
+
+
+def test_check_config_files_and_folders(t):
+    """What cannot start is named, and nothing comes into being by looking."""
+    path, none = t.dir / "sentinel.conf", t.dir / "none"
+    acl, folder = t.dir / "users.acl", t.dir / "folder"
+    acl.write_text("user worker on +@nonsense\n")
+    folder.mkdir()
+    (folder / "there.log").write_text("old\n")
+    monitor = "sentinel monitor m 127.0.0.1 1 1\n"
+    missing = "No such file or directory"
+
+    def names(lines, *reasons):
+        path.write_text(f"port 26379\n{monitor}{lines}\n")
+        before = sorted(t.dir.rglob("*"))
+        status, shown, errors = check_config(path)
+        assert sorted(t.dir.rglob("*")) == before
+        if not reasons:
+            assert (status, shown, errors) == (0, "OK\n", ""), errors
+            return
+        assert (status, shown) == (1, ""), shown
+        *named, last = errors.splitlines()
+        assert named == [f"{path}: {r}" for r in reasons], errors
+        assert last.split()[0] == str(len(reasons)), errors
+
+    failed = "Aborting Redis startup because of ACL errors: "
+    names(f"aclfile {none}",
+          f"{failed}Error loading ACLs, opening file '{none}': {missing}")
+    names(f"aclfile {acl}",
+          f"{failed}{acl}:1: Error in applying operation '+@nonsense': Unknown "
+          "command or category name in ACL. WARNING: ACL errors detected, no change "
+          "to the previously active ACL rules was performed")
+    acl.write_text("user default on nopass +@all ~* &*\n")
+    names(f"aclfile {acl}")
+    names(f"logfile {none}/a.log\nunixsocket {none}/a.sock",
+          f"Can't open the log file {none}/a.log: {missing}",
+          f"Failed opening Unix socket {none}/a.sock: {missing}")
+    names(f"dir {folder}\nlogfile there.log\nunixsocket a.sock")
+    names(f"dir {folder}\nlogfile new.log")
+    names(f"logfile {folder}", f"Can't open the log file {folder}: Is a directory")
+    names(f"sentinel state-dir {none}",
+          f"Sentinel state-dir {none} is not writable: {missing}")
+    names(f"sentinel state-dir {acl}",
+          f"Sentinel state-dir {acl} is not writable: Not a directory")
+    names(f"sentinel state-dir {folder}")
+    names("port 0", "Configured to not listen anywhere")
+    assert (folder / "there.log").read_text() == "old\n"
+
+
+def test_check_config_asks_for_the_user_it_runs_as(t):
+    path, folder = t.dir / "sentinel.conf", t.dir / "folder"
+    folder.mkdir(mode=0o755)
+    (folder / "a.log").write_text("")
+    denied = "Permission denied"
+    t.dir.chmod(0o755)
+    # The program may be where only root gets.
+    prober = pathlib.Path(shutil.copy(program(), t.dir / "prober"))
+    prober.chmod(0o755)
+
+    def names(lines, *reasons):
+        path.write_text(f"port 26379\nsentinel monitor m 127.0.0.1 1 1\n{lines}\n")
+        path.chmod(0o444)
+        command = [str(prober), "--check-config", str(path)]
+        if os.geteuid() == 0:
+            command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                       *command]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=20,
+                             cwd=t.dir)
+        assert run.returncode == 1, run
+        assert run.stderr.splitlines()[:-1] == [f"{path}: {r}" for r in reasons], run
+
+    if os.geteuid() != 0:
+        folder.chmod(0o555)
+        (folder / "a.log").chmod(0o444)
+    names(f"logfile {folder}/a.log",
+          f"Sentinel config file {path} is not writable: {denied}",
+          f"Can't open the log file {folder}/a.log: {denied}")
+    names(f"sentinel state-dir {folder}\nlogfile {folder}/b.log\n"
+          f"unixsocket {folder}/s",
+          f"Sentinel state-dir {folder} is not writable: {denied}",
+          f"Can't open the log file {folder}/b.log: {denied}",
+          f"Failed opening Unix socket {folder}/s: {denied}")
+    folder.chmod(0o755)
