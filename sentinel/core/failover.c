@@ -389,6 +389,13 @@ void failover_candidate_gone(struct core *core, struct master *master,
 
 /* ----------------------------------------------------- selection, promotion ---- */
 
+static void no_good_replica(struct core *core, struct master *master)
+{
+    emit_master(core, LOG_LVL_WARNING, "-failover-abort-no-good-slave", master, NULL);
+    enter(core, master, FO_NONE);
+    failover_clear(core, master);
+}
+
 static void choose(struct core *core, struct master *master, struct node *node)
 {
     struct failover *fo = &master->failover;
@@ -402,10 +409,7 @@ static void choose(struct core *core, struct master *master, struct node *node)
         return;
     best = select_replica(core, master, true);
     if (best == NULL) {
-        emit_master(core, LOG_LVL_WARNING, "-failover-abort-no-good-slave", master,
-                    NULL);
-        enter(core, master, FO_NONE);
-        failover_clear(core, master);
+        no_good_replica(core, master);
         fo->lacked_replica = true;
         /* Somebody else may know a replica that we do not: after ours it is the turn
          * of those who voted for us, whose patience may be longer than our pause (of
@@ -680,6 +684,8 @@ void failover_incident_over(struct core *core, struct master *master)
     /* Nobody was told anything yet: a master that is back keeps its place. */
     if (fo->state == FO_ELECT && !fo->forced)
         not_elected(core, master);
+    else if (fo->state == FO_SELECT && !fo->forced)
+        no_good_replica(core, master);
     /* The pause belonged to this incident; the next one is another. */
     if (fo->state == FO_NONE)
         fo->retry_at = core->now;

@@ -65,8 +65,9 @@ static const char *select_veto(const struct core *core, const struct node *node)
         core_link_down_max(master))
         return "it lost its master too long ago";
     /* Then everything would be lost, and there is nothing to serve. */
-    if (node->is_empty && select_is_doubtful(node) && current->s_down &&
-        core->now - current->s_down_at < 2 * master->failover_timeout_ms)
+    if (node->is_empty && select_is_doubtful(node) &&
+        (!current->s_down ||
+         core->now - current->s_down_at < 2 * master->failover_timeout_ms))
         return "it is empty, and the master may come back";
     return NULL;
 }
