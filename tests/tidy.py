@@ -1,8 +1,8 @@
 """House style that a program can check; run by `make tidy`.
 
 Line length, function length, file length, tabs and trailing blanks, banned calls,
-assertions and tests that were switched off, unregistered tests, clang-format, and
-where they are installed shellcheck and pyflakes.
+assertions and tests that were switched off, unregistered tests, tables of Markdown,
+clang-format, and where they are installed shellcheck and pyflakes.
 """
 
 import pathlib
@@ -127,6 +127,22 @@ def check_python(path, text):
                 problem(path, number, why)
 
 
+def check_tables(path, lines):
+    """Each begins with its head, and all rows have as many cells as that."""
+    cells = 0
+    for number, line in enumerate(lines, 1):
+        if not line.startswith("|"):
+            cells = 0
+            continue
+        n = len(re.sub(r"\\\|", "", line).strip().strip("|").split("|"))
+        below = "".join(lines[number:number + 1])
+        if not cells and not re.fullmatch(r"\|[-:| ]+", below):
+            problem(path, number, "row of a table that has no head")
+        elif cells and n != cells:
+            problem(path, number, f"{n} cells, the head has {cells}")
+        cells = n
+
+
 def clang_format(files):
     tool = shutil.which("clang-format-" + CLANG_FORMAT_MAJOR) or shutil.which(
         "clang-format")
@@ -178,6 +194,8 @@ def main():
             check_lines(path, text.splitlines(), False, MAX_COLUMNS)
         elif path.suffix in (".md", ".mk", ".sample", ".conf", ".txt", ".service"):
             check_lines(path, text.splitlines(), may_have_tabs=True, max_columns=1000)
+            if path.suffix == ".md":
+                check_tables(path, text.splitlines())
         if text and not text.endswith("\n"):
             problem(path, 1, "no newline at the end of the file")
     clang_format(sources)
