@@ -36,16 +36,20 @@ void check_opinion(struct host *host, int peer, int about,
     opinion->at = sim->now;
 }
 
-/* The server of "master <name> <ip> <port> ...", as the event has it: by the end of the
- * step the sentinel may have gone on to another. */
+/* The address of "master <name> <ip> <port> ...", as the event has it: by the end of
+ * the step the sentinel may have gone on to another. */
+static bool event_address(const char *text, char ip[64], int *port)
+{
+    return sscanf(text, "master %*s %63s %d", ip, port) == 2;
+}
+
+/* The server that is, or was, there. */
 static int event_server(const struct sim *sim, const char *text)
 {
     char ip[64] = "";
     int port = 0;
 
-    if (sscanf(text, "master %*s %63s %d", ip, &port) != 2)
-        return -1;
-    return world_node_at(sim, ip, port);
+    return event_address(text, ip, &port) ? world_node_at(sim, ip, port) : -1;
 }
 
 bool check_said_down(const struct host *host, int peer, int group, int node)
@@ -123,9 +127,14 @@ void check_sdown(struct host *host, const struct master *master, int group,
     struct sim *sim = host->sim;
     const struct opinion *adopted = &sim->judge->adopted[host->machine->id][group];
     int64_t had = sim->now - adopted->at;
+    char ip[64] = "";
+    int port = 0;
 
-    if (strncmp(text, "master ", 7) != 0 || sim->groups[group].reboot_ms > 0 ||
-        event_server(sim, text) + 1 != adopted->about)
+    /* The new master may have been the old one before, at an address that it has left.
+     */
+    if (!event_address(text, ip, &port) || sim->groups[group].reboot_ms > 0 ||
+        event_server(sim, text) + 1 != adopted->about ||
+        names_now_at(sim, ip, port) + 1 != adopted->about)
         return;
     if (had < master->down_after_ms * 99 / 100)
         world_fail(sim,
