@@ -273,6 +273,23 @@ static bool node_follows(const struct core *core, const struct node *node,
            hello_means(core, addr, node->reported_host, node->reported_port);
 }
 
+static bool tie_by_address(const struct node *ours, const struct node *theirs)
+{
+    int order = strcmp(theirs->addr.ip, ours->addr.ip);
+
+    return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
+}
+
+/* Ours is down, and too few agree that it is for as long as a failover may take: others
+ * who think so, but of another address, may be what is missing. */
+static bool tie_lasts(const struct core *core, const struct master *master)
+{
+    const struct node *ours = master->current;
+
+    return ours->s_down && !master->o_down &&
+           core->now - ours->s_down_at > master->failover_timeout_ms;
+}
+
 /*
  * Two configurations of one epoch that name different masters can come of failovers by
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
@@ -280,7 +297,8 @@ static bool node_follows(const struct core *core, const struct node *node,
  * are masters the greater address wins; if ours has become a replica of theirs, or of
  * whomever while theirs is a master, or is down, theirs does. Two replicas, of each
  * other or of a third, are like two masters: who ran after each hello would do so for
- * ever, and hold none of them down; who stayed would never agree that one is down.
+ * ever, and hold none of them down; who stayed would never agree that one is down. So
+ * it is with two that are down: two addresses that one server has left.
  */
 static bool hello_wins_tie(const struct core *core, const struct master *master,
                            const struct hello *hello)
@@ -300,15 +318,16 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
     bool is_ours = theirs != NULL && node_follows(core, theirs, &ours->addr);
     if (is_theirs != is_ours)
         return is_theirs;
-    if (theirs == NULL || theirs->s_down)
+    if (theirs == NULL)
         return false;
+    if (theirs->s_down)
+        return tie_lasts(core, master) && tie_by_address(ours, theirs);
     bool are_replicas = ours->role == ROLE_REPLICA && theirs->role == ROLE_REPLICA;
     if (!are_replicas && theirs->role != ROLE_MASTER)
         return ours->s_down; /* theirs may be where ours has moved to */
     if (!are_replicas && (ours->role == ROLE_REPLICA || ours->s_down))
         return true;
-    int order = strcmp(theirs->addr.ip, ours->addr.ip);
-    return order > 0 || (order == 0 && theirs->addr.port > ours->addr.port);
+    return tie_by_address(ours, theirs);
 }
 
 /* Does |hello| name a replica of |master| as we call it? */
