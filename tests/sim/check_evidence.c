@@ -115,8 +115,11 @@ void check_adopted(struct host *host, const char *text)
                             ip, &port) != 2)
         return;
     struct opinion *adopted = &sim->judge->adopted[host->machine->id][group];
-    adopted->about = world_node_at(sim, ip, port) + 1;
-    adopted->at = sim->now;
+    int about = world_node_at(sim, ip, port) + 1;
+    /* A switch to another entry of the same server is nothing new. */
+    if (!is_switch || about != adopted->about)
+        adopted->at = sim->now;
+    adopted->about = about;
     if (is_switch)
         check_to_and_fro(host, group);
 }

@@ -40,6 +40,13 @@ static int members(const struct sim *sim, node_set set, int group,
     return members_of(sim, set, group, false, out);
 }
 
+/* Given as numbers, and its server has left it: no name tells where that is now. */
+static bool is_left(const struct sim *sim, const struct node *node)
+{
+    return node->link->hostname == NULL &&
+           names_now_at(sim, node->addr.ip, node->addr.port) < 0;
+}
+
 /* Nobody has a candidate: each replica lost its master so long before the master was
  * found down that selection refuses it (behaviour.md 14, number 31). */
 static bool has_no_candidate(const struct sim *sim, node_set set, int group)
@@ -52,17 +59,11 @@ static bool has_no_candidate(const struct sim *sim, node_set set, int group)
         if (!m->current->s_down)
             return false;
         for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
-            if (r->priority != 0 && r->link_down_ms <= core_link_down_max(m))
+            if (r->priority != 0 && !is_left(sim, r) &&
+                r->link_down_ms <= core_link_down_max(m))
                 return false;
     }
     return true;
-}
-
-/* Given as numbers, and its server has left it: no name tells where that is now. */
-static bool is_left(const struct sim *sim, const struct node *node)
-{
-    return node->link->hostname == NULL &&
-           names_now_at(sim, node->addr.ip, node->addr.port) < 0;
 }
 
 static bool knows(const struct host *a, const struct host *b, int group);
