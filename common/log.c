@@ -2,7 +2,8 @@
  * log.c - writes log lines to standard output or a file, and to syslog.
  *
  * The state is static because there is one log per process, and because a line must be
- * possible before and after everything else exists. One thread only: the loop's.
+ * possible before and after everything else exists. One thread logs: the loop's. Once
+ * there is a sink, another one writes, and has the fields of log_state that change.
  */
 #include "common/log.h"
 
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,6 +35,8 @@ static struct {
      * in part. */
     unsigned long long n_lost;
     bool is_cut;
+    atomic_bool wants_reopen;
+    log_sink sink; /* NULL: lines are written at once */
 } log_state = {.options = {.level = LOG_LVL_NOTICE}, .fd = -1};
 
 /* ---- one line as text ---- */
@@ -278,13 +282,11 @@ void log_reopen(void)
 {
     if (log_state.path == NULL)
         return;
-    /* If it cannot be opened, the old file is better than none. */
-    int fd = log_open_file(log_state.path);
-    if (fd < 0)
-        return;
-    if (log_state.fd >= 0)
-        close(log_state.fd);
-    log_state.fd = fd;
+    atomic_store(&log_state.wants_reopen, true);
+    if (log_state.sink != NULL)
+        log_state.sink(LOG_LVL_WARNING, "", 0, NULL);
+    else
+        log_write_lines("", 0);
 }
 
 /*
@@ -297,28 +299,42 @@ static void log_follow_path(void)
     struct stat at_path;
     struct stat open_file;
 
-    if (log_state.fd >= 0 && stat(log_state.path, &at_path) == 0 &&
-        fstat(log_state.fd, &open_file) == 0 && at_path.st_dev == open_file.st_dev &&
-        at_path.st_ino == open_file.st_ino)
+    if (!atomic_exchange(&log_state.wants_reopen, false) && log_state.fd >= 0 &&
+        stat(log_state.path, &at_path) == 0 && fstat(log_state.fd, &open_file) == 0 &&
+        at_path.st_dev == open_file.st_dev && at_path.st_ino == open_file.st_ino)
         return;
-    log_reopen();
+    /* If it cannot be opened, the old file is better than none. */
+    int fd = log_open_file(log_state.path);
+    if (fd < 0)
+        return;
+    if (log_state.fd >= 0)
+        close(log_state.fd);
+    log_state.fd = fd;
 }
 
-/* Only for the standard output that others share, which may block. */
+/* Only a thread that has nothing else to do may wait for it. */
 static bool log_has_room(int fd)
 {
     struct pollfd at = {.fd = fd, .events = POLLOUT};
-    return poll(&at, 1, 0) > 0;
+    return poll(&at, 1, log_state.sink != NULL ? -1 : 0) > 0;
+}
+
+static unsigned long long log_count_lines(const char *text, size_t len)
+{
+    unsigned long long n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += text[i] == '\n';
+    return n;
 }
 
 /*
- * One write() a line, so that lines of several processes do not mix. A log that cannot
- * be written, or that nobody reads, must not stop a failover: what does not go at once
- * is lost. False if that is so.
+ * A log that cannot be written, or that nobody reads, must not stop a failover: what
+ * does not go is lost, and counted. False if that is so.
  */
-static bool log_write(int fd, const char *line, size_t len)
+static bool log_write(int fd, const char *lines, size_t len)
 {
-    bool may_block = fd == STDOUT_FILENO;
+    bool may_block = fd == STDOUT_FILENO; /* others share it */
     size_t n_gone = 0;
 
     while (n_gone < len) {
@@ -327,15 +343,16 @@ static bool log_write(int fd, const char *line, size_t len)
             break;
         /* A pipe that has room at all has room for that much. */
         ssize_t n =
-            write(fd, line + n_gone, may_block && left > PIPE_BUF ? PIPE_BUF : left);
-        if (n < 0 && errno == EINTR)
+            write(fd, lines + n_gone, may_block && left > PIPE_BUF ? PIPE_BUF : left);
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && log_has_room(fd))))
             continue;
         if (n <= 0)
             break;
         n_gone += (size_t)n;
     }
     if (n_gone > 0)
-        log_state.is_cut = n_gone < len;
+        log_state.is_cut = lines[n_gone - 1] != '\n';
+    log_state.n_lost += log_count_lines(lines + n_gone, len - n_gone);
     return n_gone == len;
 }
 
@@ -356,54 +373,105 @@ static size_t log_render_now(char line[LOG_LINE_CAP], enum log_level level,
 /* Says how many lines were lost, once there is room again. */
 static bool log_own_up(int fd)
 {
+    unsigned long long n_lost = log_state.n_lost;
     char message[96];
     char line[LOG_LINE_CAP];
 
-    if (log_state.is_cut && !log_write(fd, "\n", 1))
-        return false;
-    snprintf(message, sizeof message, "%llu log line%s could not be written",
-             log_state.n_lost, log_state.n_lost == 1 ? "" : "s");
-    if (!log_write(fd, line, log_render_now(line, LOG_LVL_WARNING, message)))
-        return false;
+    snprintf(message, sizeof message, "%llu log line%s could not be written", n_lost,
+             n_lost == 1 ? "" : "s");
     log_state.n_lost = 0;
-    return true;
+    if ((!log_state.is_cut || log_write(fd, "\n", 1)) &&
+        log_write(fd, line, log_render_now(line, LOG_LVL_WARNING, message)))
+        return true;
+    log_state.n_lost = n_lost;
+    return false;
+}
+
+/* How much of |lines| goes in one write, so that lines of several processes do not mix:
+ * whole lines, and only as many as a pipe takes at once. */
+static size_t log_portion(const char *lines, size_t len, bool is_file)
+{
+    if (is_file || len <= PIPE_BUF)
+        return len;
+    const char *end = memrchr(lines, '\n', PIPE_BUF);
+    if (end == NULL)
+        end = memchr(lines, '\n', len);
+    return end != NULL ? (size_t)(end - lines) + 1 : len;
+}
+
+void log_write_lines(const char *lines, size_t len)
+{
+    struct stat info;
+
+    if (log_state.path != NULL)
+        log_follow_path();
+    int fd = log_state.path == NULL && log_state.fd < 0 ? STDOUT_FILENO : log_state.fd;
+    if (fd < 0 || (log_state.n_lost > 0 && !log_own_up(fd))) {
+        log_state.n_lost += log_count_lines(lines, len);
+        return;
+    }
+    bool is_file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    while (len > 0) {
+        size_t n = log_portion(lines, len, is_file);
+        log_write(fd, lines, n);
+        lines += n;
+        len -= n;
+    }
+}
+
+void log_count_lost(unsigned long long n)
+{
+    log_state.n_lost += n;
+}
+
+void log_write_syslog(enum log_level level, const char *message)
+{
+    static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING};
+
+    syslog(priorities[level], "%s", message);
+}
+
+void log_set_sink(log_sink sink)
+{
+    log_state.sink = sink;
+}
+
+/* |message|: for syslog, or NULL. */
+static void log_give(enum log_level level, const char *line, size_t len,
+                     const char *message)
+{
+    if (log_state.path == NULL && log_state.options.quiet_stdout)
+        len = 0;
+    if (log_state.sink != NULL) {
+        log_state.sink(level, line, len, message);
+        return;
+    }
+    if (len > 0)
+        log_write_lines(line, len);
+    if (message != NULL)
+        log_write_syslog(level, message);
 }
 
 void log_verbatim(const char *line, size_t len)
 {
-    if (log_state.path == NULL && log_state.options.quiet_stdout)
-        return;
-    if (log_state.path != NULL)
-        log_follow_path();
-    int fd = log_state.path == NULL && log_state.fd < 0 ? STDOUT_FILENO : log_state.fd;
-    if (fd < 0 || (log_state.n_lost > 0 && !log_own_up(fd)) ||
-        !log_write(fd, line, len))
-        log_state.n_lost++;
-}
-
-static void log_emit(enum log_level level, const char *message)
-{
-    char line[LOG_LINE_CAP];
-
-    log_verbatim(line, log_render_now(line, level, message));
+    log_give(LOG_LVL_WARNING, line, len, NULL);
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING};
     if (level < log_state.options.level || level >= LOG_LVL_NOTHING)
         return;
 
     /* Callers log what errno says and go on to use it. */
     int saved_errno = errno;
     char message[LOG_MESSAGE_CAP];
+    char line[LOG_LINE_CAP];
     va_list ap;
     va_start(ap, format);
     vsnprintf(message, sizeof message, format, ap);
     va_end(ap);
 
-    log_emit(level, message);
-    if (log_state.options.syslog)
-        syslog(priorities[level], "%s", message);
+    log_give(level, line, log_render_now(line, level, message),
+             log_state.options.syslog ? message : NULL);
     errno = saved_errno;
 }

@@ -11,6 +11,7 @@
 #include "sentinel/runtime/crash.h"
 #include "sentinel/runtime/daemon.h"
 #include "sentinel/runtime/hmac.h"
+#include "sentinel/runtime/logthread.h"
 #include "sentinel/runtime/proctitle.h"
 #include "sentinel/runtime/runtime.h"
 #include "sentinel/runtime/startcheck.h"
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #define DEFAULT_PIDFILE "/var/run/redis.pid"
+#define LOG_PATIENCE_MS 1000 /* for the last lines, at the end */
 
 struct program {
     const char *name; /* as it was started */
@@ -423,7 +425,7 @@ static int main_run(struct program *program)
     int status = main_serve(program, rt) ? 0 : 1;
     bool is_free = runtime_free(rt);
     log_line(LOG_LVL_WARNING, "Sentinel is now ready to exit, bye bye...");
-    if (!is_free)
+    if (!logthread_stop(LOG_PATIENCE_MS) || !is_free)
         _exit(status); /* a thread is stuck in a write: do not wait for it */
     uv_library_shutdown();
     return status;
@@ -442,7 +444,11 @@ static int main_start(struct program *program)
     main_background(program);
     if (conf_options(program->conf)->crash_log)
         crash_watch(conf_options(program->conf)->logfile);
-    return main_run(program);
+    logthread_start();
+    int status = main_run(program);
+    if (!logthread_stop(LOG_PATIENCE_MS))
+        _exit(status);
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
  */
 #include "sentinel/runtime/crash.h"
 
+#include "sentinel/runtime/logthread.h"
 #include "sentinel/runtime/version.h"
 #include "sentinel/server/server.h"
 
@@ -159,6 +160,7 @@ static void crash_on_signal(int number, siginfo_t *info, void *context)
         "whoever\n    maintains this redis-sentinel, not to the Redis project. ===\n";
     int fd = STDOUT_FILENO;
 
+    logthread_drain_in_handler();
     if (crash.path[0] != '\0')
         fd = open(crash.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY,
                   0644);

@@ -11,6 +11,7 @@
 #include "sentinel/core/state.h"
 #include "sentinel/runtime/client.h"
 #include "sentinel/runtime/daemon.h"
+#include "sentinel/runtime/logthread.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,7 @@
 #define RUNTIME_LINKS_SPARE 16
 /* How long the end may wait for a thread that saves. */
 #define RUNTIME_END_MS 2000
+#define RUNTIME_LAST_LINES_MS 1000
 
 void runtime_tick(struct runtime *rt)
 {
@@ -55,6 +57,7 @@ static void runtime_event(struct runtime *rt, const struct core_action *action)
 static void runtime_exit(int code)
 {
     fflush(NULL);
+    logthread_drain(RUNTIME_LAST_LINES_MS);
     _exit(code); /* as a crash would: no goodbye to anybody */
 }
 

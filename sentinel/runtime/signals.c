@@ -4,6 +4,7 @@
 #include "sentinel/runtime/signals.h"
 
 #include "common/log.h"
+#include "sentinel/runtime/logthread.h"
 #include "sentinel/runtime/runtime.h"
 
 #include <signal.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define INSIST_PATIENCE_MS 100
 
 static const int signals_end[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1};
 
@@ -58,6 +61,7 @@ static void signals_on_end(uv_signal_t *handle, int number)
 
     if (number == SIGINT && rt->stopping) {
         signals_log("You insist... exiting now.");
+        logthread_drain(INSIST_PATIENCE_MS);
         _exit(1);
     }
     snprintf(text, sizeof text, "Received SIG%s scheduling shutdown...",

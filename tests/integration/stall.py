@@ -18,6 +18,7 @@ CLASS_CONTENT, CLOEXEC, ADD, AT_FDCWD, ALLOW = 4, 1, 1, -100, 1
 EVENT = struct.Struct("=IBBHQii")
 EXECUTED = 0x40000  # FAN_OPEN_EXEC_PERM
 FOLDER_OPENED = 0x10000 | 0x40000000  # FAN_OPEN_PERM of a folder itself
+CHILD_OPENED = 0x10000 | 0x08000000  # of the files in it; also by this process
 
 
 class Stall:

@@ -5,6 +5,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "sentinel/runtime/logthread.h"
 #include "tests/lib/runner.h"
 
 #include <errno.h>
@@ -373,6 +374,7 @@ END_TEST
 
 /* ---- what nobody reads ---- */
 
+#define PATIENCE_MS 10000
 #define N_UNREAD 3000 /* lines of 4 kB: more than any pipe or terminal keeps */
 
 /* Reads until there was nothing for a while: what is written to a terminal arrives
@@ -389,12 +391,15 @@ static void drain(int fd, struct buf *text)
 
 /* Logs to standard output, or to |file|, while nobody reads there, then reads until the
  * latest line has come. Returns how many were logged, each with a '!' at its end. */
-static int fill_and_read(const char *file, int reader, struct buf *text)
+static int fill_and_read(const char *file, int reader, bool has_thread,
+                         struct buf *text)
 {
     char latest[32];
     int n_logged = N_UNREAD;
 
     configure(LOG_LVL_NOTICE, file);
+    if (has_thread)
+        logthread_start();
     for (int i = 0; i < N_UNREAD; i++)
         log_line(LOG_LVL_NOTICE, "unread%4000s", "!");
     do {
@@ -405,6 +410,7 @@ static int fill_and_read(const char *file, int reader, struct buf *text)
     } while (strstr(buf_text(text), latest) == NULL && n_logged < N_UNREAD + 100);
     log_verbatim("as it is", 8);
     drain(reader, text);
+    ck_assert(logthread_stop(PATIENCE_MS));
     return n_logged;
 }
 
@@ -429,9 +435,10 @@ static void expect_all_lines(const char *text, int n_logged)
     ck_assert_ptr_nonnull(strstr(text, "could not be written"));
     ck_assert_str_eq(text + strlen(text) - 8, "as it is");
 }
-
+/* The same with |fd| as standard output, which goes by another name, too; written at
+ * once or by a thread. */
 /* The same with |fd| as standard output, which goes by another name, too. */
-static void check_unread(int fd, int reader)
+static void check_unread(int fd, int reader, bool has_thread)
 {
     static const char *const files[] = {"", "/dev/stdout"};
 
@@ -445,7 +452,7 @@ static void check_unread(int fd, int reader)
         fflush(stdout);
         int saved = dup(STDOUT_FILENO);
         dup2(fd, STDOUT_FILENO);
-        int n_logged = fill_and_read(files[i], reader, &text);
+        int n_logged = fill_and_read(files[i], reader, has_thread, &text);
         configure(LOG_LVL_NOTICE, old_path); /* closes what it had */
         dup2(saved, STDOUT_FILENO);
         close(saved);
@@ -463,7 +470,7 @@ START_TEST(an_unread_pipe_stops_nothing)
     int ends[2];
     make_dir();
     ck_assert_int_eq(pipe(ends), 0);
-    check_unread(ends[1], ends[0]);
+    check_unread(ends[1], ends[0], _i == 1);
     remove_dir();
 }
 END_TEST
@@ -475,7 +482,7 @@ START_TEST(an_unread_terminal_stops_nothing)
     if (reader >= 0 && grantpt(reader) == 0 && unlockpt(reader) == 0) {
         int fd = open(ptsname(reader), O_RDWR | O_NOCTTY);
         ck_assert_int_ge(fd, 0);
-        check_unread(fd, reader);
+        check_unread(fd, reader, _i == 1);
     }
     remove_dir();
 }
@@ -487,7 +494,33 @@ START_TEST(an_unread_socket_stops_nothing)
     int ends[2];
     make_dir();
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    check_unread(ends[1], ends[0]);
+    check_unread(ends[1], ends[0], _i == 1);
+    remove_dir();
+}
+END_TEST
+
+START_TEST(a_thread_keeps_the_order)
+{
+    struct buf wanted = {0};
+
+    make_dir();
+    configure(LOG_LVL_NOTICE, path);
+    log_line(LOG_LVL_NOTICE, "before");
+    buf_puts(&wanted, "before|");
+    logthread_start();
+    for (int i = 0; i < 20; i++) {
+        log_line(LOG_LVL_NOTICE, "%d", i);
+        buf_printf(&wanted, "%d|", i);
+        ck_assert(i % 7 != 0 || logthread_drain(PATIENCE_MS));
+    }
+    ck_assert(logthread_drain(PATIENCE_MS));
+    ck_assert_str_eq(messages(path), buf_text(&wanted));
+    log_line(LOG_LVL_NOTICE, "last");
+    ck_assert(logthread_stop(PATIENCE_MS));
+    log_line(LOG_LVL_NOTICE, "after");
+    buf_puts(&wanted, "last|after|");
+    ck_assert_str_eq(messages(path), buf_text(&wanted));
+    buf_release(&wanted);
     remove_dir();
 }
 END_TEST
@@ -530,9 +563,10 @@ Suite *make_suite(void)
     tcase_add_test(tc, options_are_copied);
     tcase_add_test(tc, syslog_comes_on_top);
     tcase_add_test(tc, standard_output_and_quiet);
-    tcase_add_test(tc, an_unread_pipe_stops_nothing);
-    tcase_add_test(tc, an_unread_terminal_stops_nothing);
-    tcase_add_test(tc, an_unread_socket_stops_nothing);
+    tcase_add_loop_test(tc, an_unread_pipe_stops_nothing, 0, 2);
+    tcase_add_loop_test(tc, an_unread_terminal_stops_nothing, 0, 2);
+    tcase_add_loop_test(tc, an_unread_socket_stops_nothing, 0, 2);
+    tcase_add_test(tc, a_thread_keeps_the_order);
     tcase_add_test(tc, a_line_is_one_line);
     suite_add_tcase(suite, tc);
     return suite;
