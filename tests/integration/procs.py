@@ -32,6 +32,15 @@ class Settings:
     valgrind = False
 
 
+def settled_size(path):
+    """Of a log that another thread of its process writes, a moment later."""
+    before = -1
+    while (size := os.path.getsize(path)) != before:
+        before = size
+        time.sleep(0.02)
+    return size
+
+
 def until(condition, timeout, what):
     """Polls until |condition| returns something true, and returns that. Connection
     and reply errors on the way mean "not yet"."""
@@ -267,7 +276,8 @@ class Sentinel(Process):
         return [Event(m) for m in map(EVENT.match, lines) if m]
 
     def mark(self):
-        return os.path.getsize(self.log_path)
+        """Where its log ends once it has written down what has happened."""
+        return settled_size(self.log_path)
 
     def find_event(self, name, text="", since=0):
         for event in self.events(since):

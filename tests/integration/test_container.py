@@ -75,7 +75,7 @@ def test_container_file_in_a_read_only_folder(t):
         else:
             assert set_quorum(s, 7) == "OK"
             assert s.config_lines("monitor", "m") == ["127.0.0.1 1 7"]
-            assert "is rewritten in place" in s.log()
+            s.wait_log("is rewritten in place")
 
 
 def test_container_folder_of_somebody_else(t):

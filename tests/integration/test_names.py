@@ -351,6 +351,7 @@ def test_names_of_sentinels(t):
     until(lambda: [p["ip"] for p in two.peers("m")] == ["s1.example"]
           and [p["flags"] for p in two.peers("m")] == ["sentinel"], 20, "known by name")
     until(lambda: [p["ip"] for p in one.peers("m")] == ["127.0.0.1"], 20, "an address")
+    two.wait_log("announce-ip 0.0.0.0")
     assert two.log().count("announce-ip 0.0.0.0") == 1
     # Somebody else says it; and says it again.
     for _ in range(3):

@@ -278,7 +278,8 @@ def test_log_file(t):
     sentinel = t.sentinel(lines=[f'logfile "{path}"', "loglevel notice",
                                  "sentinel monitor m 127.0.0.1 1 1"])
     sentinel.start().wait_answers()
-    assert "+monitor master m 127.0.0.1 1 quorum 1" in path.read_text()
+    until(lambda: "+monitor master m 127.0.0.1 1 quorum 1" in path.read_text(), 5,
+          "it is written")
     path.rename(t.dir / "old.log")
     sentinel.sentinel("SET", "m", "quorum", "2")
     until(lambda: "+set master m 127.0.0.1 1 quorum 2" in path.read_text(), 5,

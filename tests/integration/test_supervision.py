@@ -14,7 +14,7 @@ import socket
 import subprocess
 
 from group import Skip
-from procs import Settings, until
+from procs import Settings, settled_size, until
 from resp import encode
 from stall import CHILD_OPENED, Stall
 
@@ -172,10 +172,11 @@ def test_log_on_a_disk_that_hangs(t):
     path = folder / "sentinel.log"
     group = t.group(["ours"], quorum=1, lines=[f'logfile "{path}"']).start()
     sentinel = group.sentinels[0]
-    path.rename(folder / "old.log")  # so that the next line opens a file
-    path.touch()
+    fresh = folder / "fresh.log"
+    fresh.touch()
     stall = Stall(folder, CHILD_OPENED)
     t.cleanups.append(stall.close)
+    os.replace(fresh, path)  # so that the next line opens a file
     with sentinel.client() as ear:
         ear.send(encode("SUBSCRIBE", "+switch-master"))
         assert ear.read()[0] == "subscribe"
@@ -304,6 +305,7 @@ def test_check_config_leaves_no_trace(t):
     assert not (t.dir / "daemon.log").exists()
 
     sentinel.start().wait_answers()
+    settled_size(t.dir / "daemon.log")
     before = (t.dir / "daemon.log").read_text()
     assert check_config(sentinel.conf) == (0, "OK\n", "")
     (t.dir / "state" / "sentinel.state").rename(t.dir / "elsewhere")

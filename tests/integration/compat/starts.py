@@ -16,7 +16,8 @@ PREFIX = re.compile(r"^\d+:X \d\d \w{3} \d{4} [\d:]{8}\.\d{3} [.\-*#] ")
 USUAL = re.compile(r"oO0OoO0|Redis version=|Configuration loaded|Sentinel ID is"
                    r"|overcommit|TCP backlog|Running mode=|monotonic clock"
                    r"|Increased maximum|Sentinel new configuration saved"
-                   r"|compatible with Redis")
+                   r"|compatible with Redis|Received SIGTERM|User requested shutdown"
+                   r"|ready to exit|Removing the ")
 # Lines of a saved file that are compared; the others are as their author left them.
 SAVED = ("sentinel", "user", "requirepass")
 MONITOR = "sentinel monitor m 127.0.0.1 {dead-port} 2\n"
@@ -76,8 +77,12 @@ class Start(Process):
             status = self.popen.wait()
             errors = (self.dir / "err").read_text(errors="replace")
             return [f"exit {status}", *self.printed(errors), *self.logged()]
-        self.kill()
-        return ["runs", *self.logged(), *self.saved()]
+        saved = self.saved()
+        if self.kind == "ours":
+            self.stop()  # its last lines may still be on their way
+        else:
+            self.kill()
+        return ["runs", *self.logged(), *saved]
 
     def printed(self, text):
         return [f"stderr: {self.normal.text(line)}" for line in text.splitlines()]
