@@ -344,9 +344,10 @@ static bool hello_names_replica(const struct master *master, const struct hello 
 static const char *hello_awaits(struct core *core, const struct master *master,
                                 const struct voter *voter, const struct hello *hello)
 {
-    if ((voter == NULL && !resolve_learn(core, hello->ip)) ||
-        (voter != NULL && resolve_compare(core, &voter->peer->addr, hello->ip,
-                                          hello->port) == SAME_UNKNOWN))
+    enum same place = voter == NULL ? SAME_NO
+                                    : resolve_compare(core, &voter->peer->addr,
+                                                      hello->ip, hello->port);
+    if (place == SAME_UNKNOWN || (place == SAME_NO && !resolve_learn(core, hello->ip)))
         return hello->ip;
     bool is_newer = hello->config_epoch > master->config_epoch &&
                     !hello_names_replica(master, hello);
