@@ -536,7 +536,7 @@ void check_started(struct host *host)
 /* -------------------------------------------------------------------- states ----- */
 
 /* Somebody made |node| the master by hand, and a server that was it says so as well. */
-static bool check_is_heir(struct sim *sim, int group, int node)
+static bool is_heir(const struct sim *sim, int group, int node)
 {
     if (sim->nodes[node].redis == NULL || !redis_is_master(sim->nodes[node].redis))
         return false;
@@ -544,12 +544,28 @@ static bool check_is_heir(struct sim *sim, int group, int node)
         const struct redis *redis = sim->nodes[i].redis;
         if (redis != NULL && (sim->judge->allowed[group] >> i & 1) != 0 &&
             !redis_is_master(redis) &&
-            world_node_at(sim, redis->master_host, redis->master_port) == node) {
-            sim->judge->allowed[group] |= NODE_BIT(node);
+            world_node_at(sim, redis->master_host, redis->master_port) == node)
             return true;
-        }
     }
     return false;
+}
+
+void check_note_heirs(struct sim *sim, int group)
+{
+    for (int i = 0; sim->judge != NULL && i < sim->n_nodes; i++)
+        if (is_heir(sim, group, i))
+            sim->judge->heir_at[i] = sim->now;
+}
+
+/* Sentinels may have heard of it some time ago. */
+static bool check_is_heir(struct sim *sim, int group, int node)
+{
+    int64_t at = sim->judge->heir_at[node];
+
+    if (!is_heir(sim, group, node) && (at == 0 || sim->now - at > INFO_UP_MS))
+        return false;
+    sim->judge->allowed[group] |= NODE_BIT(node);
+    return true;
 }
 
 void check_state(struct sim *sim)

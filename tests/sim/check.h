@@ -30,6 +30,8 @@ struct told {
 };
 
 /* What a peer last told a sentinel about a master, or which master it came to. */
+#define INFO_UP_MS 31000 /* the age of an INFO that may be relied upon */
+
 struct opinion {
     int about; /* the server; node id + 1, 0: none (is down) */
     int64_t at;
@@ -59,6 +61,7 @@ struct judge {
      * was longer than down-after, 0 none */
     int64_t valid_at[SIM_NODES_MAX][SIM_NODES_MAX];
     int64_t silence_end[SIM_NODES_MAX][SIM_NODES_MAX];
+    int64_t heir_at[SIM_NODES_MAX]; /* check_note_heirs(); 0 never */
     int64_t told_at[SIM_NODES_MAX]; /* last SLAVEOF NO ONE */
     int n_told[SIM_NODES_MAX];
     uint64_t told_epoch[SIM_GROUPS_MAX];

@@ -15,9 +15,8 @@
 
 /* Five ask periods, and a freeze that is too short for TILT. */
 #define OPINION_MS (5000 + 3000)
-/* The age of an INFO that may be relied upon. */
+/* The age of an INFO that may be relied upon when the master is down. */
 #define INFO_DOWN_MS 6000
-#define INFO_UP_MS 31000
 /* Switches without a newer configuration: more is going in circles. */
 #define SWITCHES_MAX 10
 

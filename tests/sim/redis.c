@@ -186,6 +186,7 @@ void redis_set_master(struct redis *redis, const char *host, int port)
 
     if (is_same)
         return;
+    check_note_heirs(redis->sim, redis->group);
     bool was_master = redis_is_master(redis);
     redis_pin_offset(redis);
     if (was_master || port == 0)

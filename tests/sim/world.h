@@ -450,6 +450,9 @@ void check_stock_demotes(struct host *host, const char *ip, int port);
 void check_stock_forgets(struct host *host, int group, uint64_t leader_epoch);
 /* Everything that is judged by looking at the states. */
 void check_state(struct sim *sim);
+/* Before a server of |group| follows another one: remembers who is the master by hand.
+ */
+void check_note_heirs(struct sim *sim, int group);
 void check_allow(struct sim *sim, int group, int node);
 /* Is the server |node| known to all (or to any) of the sentinels of |set|? */
 bool check_is_known(const struct sim *sim, node_set set, int node, bool by_all);
