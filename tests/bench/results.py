@@ -23,7 +23,7 @@ QUICK = [
     ("discovery", "discovery.py --masters 100,1000 --patience 40"),
     ("fairness", "busy.py --sections fairness --patience 10"),
     ("steady", "steady.py --masters 100,1000 --seconds 10 --runs 2"),
-    ("queries", "queries.py --rounds 3 --only query,fan,storm,start"),
+    ("queries", "queries.py --rounds 7 --only query,fan,storm,start"),
     ("benchmark", "queries.py --rounds 9 --only benchmark"),
     ("busy", "busy.py --sections clients --rounds 3"),
 ]
