@@ -23,7 +23,8 @@ QUICK = [
     ("discovery", "discovery.py --masters 100,1000 --patience 40"),
     ("fairness", "busy.py --sections fairness --patience 10"),
     ("steady", "steady.py --masters 100,1000 --seconds 10 --runs 2"),
-    ("queries", "queries.py --rounds 7 --only query,fan,storm,start"),
+    ("queries", "queries.py --rounds 7 --only query"),
+    ("clients", "queries.py --rounds 3 --only fan,storm,start"),
     ("benchmark", "queries.py --rounds 9 --only benchmark"),
     ("busy", "busy.py --sections clients --rounds 3"),
 ]
@@ -38,7 +39,8 @@ FULL = [
     ("steady", "steady.py --masters 100,1000,3000,9900x0,5000,10000 --seconds 20 "
                "--runs 2"),
     ("busy", "busy.py --sections clients --rounds 7"),
-    ("queries", "queries.py --rounds 9 --only query,fan,storm,start"),
+    ("queries", "queries.py --rounds 9 --only query"),
+    ("clients", "queries.py --rounds 9 --only fan,storm,start"),
     ("benchmark", "queries.py --rounds 15 --only benchmark"),
 ]
 # Together they take no longer than this: what does not fit is left out, and said so.
