@@ -350,11 +350,12 @@ static void elect_deadline(struct core *core, struct master *master, struct node
     struct vote_count count;
     enum vote_result result = vote_result(core, master, &count);
 
-    (void)node;
     if (core->now >= fo->start_at + election_timeout(core, master))
         lose(core, master, result == VOTE_OTHER_WON ? result : VOTE_SPLIT, &count);
     else if (fo->forced && fo->asked && core->now >= fo->start_at + FORCED_ASK_MS)
         count_forced(core, master, result, &count, true);
+    else
+        count_votes(core, master, node); /* it may take fewer now */
 }
 
 void failover_await(struct core *core, struct master *master, const char *candidate)
@@ -724,7 +725,7 @@ int64_t failover_deadline(const struct core *core, const struct master *master)
         at = fo->start_at + election_timeout(core, master);
         if (fo->forced && fo->asked && core->now < fo->start_at + FORCED_ASK_MS)
             at = min_i64(at, fo->start_at + FORCED_ASK_MS);
-        return at;
+        return min_i64(at, master_voters_until(core, master));
     case FO_SELECT:
         return core->now < fo->state_at + SELECT_IMPROVE_MS
                    ? fo->state_at + SELECT_IMPROVE_MS

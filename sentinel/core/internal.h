@@ -434,6 +434,8 @@ void peer_on_stranger_timer(struct core *core, struct peer *peer);
 /* The voters that a majority of ours is a majority of: the known ones, and strangers
  * that may be real. */
 uint32_t master_possible_voters(const struct core *core, const struct master *master);
+/* When they become fewer: a stranger has had its time. */
+int64_t master_voters_until(const struct core *core, const struct master *master);
 /* RESET forgets |voter|; it is believed when it is heard again. */
 void master_remember(struct master *master, const struct voter *voter);
 bool master_remembers(const struct master *master, const char *run_id);

@@ -106,13 +106,29 @@ static bool stranger_may_be_real(const struct core *core, const struct master *m
     return true;
 }
 
+static bool stranger_counts(const struct core *core, const struct voter *voter)
+{
+    return voter->may_be_real && !voter->peer->refused &&
+           !stranger_outstays(core, voter->peer);
+}
+
 uint32_t master_possible_voters(const struct core *core, const struct master *master)
 {
     uint32_t n = master_known_voters(master);
 
     for (const struct voter *v = master->strangers; v != NULL; v = v->hh.next)
-        n += v->may_be_real && !v->peer->refused && !stranger_outstays(core, v->peer);
+        n += stranger_counts(core, v);
     return n;
+}
+
+int64_t master_voters_until(const struct core *core, const struct master *master)
+{
+    int64_t at = CORE_NEVER;
+
+    for (const struct voter *v = master->strangers; v != NULL; v = v->hh.next)
+        if (stranger_counts(core, v))
+            at = min_i64(at, v->peer->known_at + STRANGER_COUNTS_MS);
+    return at;
 }
 
 void peer_on_stranger_timer(struct core *core, struct peer *peer)
