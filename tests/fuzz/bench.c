@@ -481,7 +481,8 @@ static bool is_all_answered(const struct bench *bench)
     return true;
 }
 
-/* Only the disk works on. A save that failed is repeated in less than a minute. */
+/* Only the disk and the name server work on. A save that failed is repeated in less
+ * than a minute, and a lookup ends, whatever it finds. */
 static void answer_all(struct bench *bench)
 {
     int64_t end = bench->now + 120000;
@@ -490,7 +491,7 @@ static void answer_all(struct bench *bench)
     bench->is_disk_bad = false;
     while (!is_all_answered(bench) && bench->now < end && !bench->is_over) {
         struct bench_item *item = bench->items;
-        while (item != NULL && item->wait != BENCH_SAVE)
+        while (item != NULL && item->wait != BENCH_SAVE && item->wait != BENCH_RESOLVE)
             item = item->next;
         if (item != NULL)
             bench_end(bench, item);
