@@ -442,6 +442,8 @@ static void log_give(enum log_level level, const char *line, size_t len,
 {
     if (log_state.path == NULL && log_state.options.quiet_stdout)
         len = 0;
+    if (len == 0 && message == NULL)
+        return;
     if (log_state.sink != NULL) {
         log_state.sink(level, line, len, message);
         return;

@@ -27,7 +27,7 @@ bench-failover: all stock ## one failover with real servers, phase by phase (RUN
 	@$(PYTHON) tests/bench/failover.py --sentinel $(SENTINEL) --stock $(BUILD)/stock \
 	  --cases killed/1000/$(or $(RUNS),10)
 
-bench: all stock $(BENCH_TOOLS) ## benchmarks next to stock, 22 minutes: tests/bench/RESULTS.md
+bench: all stock $(BENCH_TOOLS) ## benchmarks next to stock, up to 25 minutes: tests/bench/RESULTS.md
 	@$(PYTHON) tests/bench/results.py --build $(BUILD) $(if $(ONLY),--only $(ONLY))
 
 bench-full: all stock $(BENCH_TOOLS) ## the same, more of it: an hour

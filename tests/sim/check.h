@@ -29,9 +29,9 @@ struct told {
     uint64_t config_epoch[SIM_GROUPS_MAX];
 };
 
-/* What a peer last told a sentinel about a master, or which master it came to. */
 #define INFO_UP_MS 31000 /* the age of an INFO that may be relied upon */
 
+/* What a peer last told a sentinel about a master, or which master it came to. */
 struct opinion {
     int about; /* the server; node id + 1, 0: none (is down) */
     int64_t at;

@@ -435,9 +435,9 @@ static void expect_all_lines(const char *text, int n_logged)
     ck_assert_ptr_nonnull(strstr(text, "could not be written"));
     ck_assert_str_eq(text + strlen(text) - 8, "as it is");
 }
+
 /* The same with |fd| as standard output, which goes by another name, too; written at
  * once or by a thread. */
-/* The same with |fd| as standard output, which goes by another name, too. */
 static void check_unread(int fd, int reader, bool has_thread)
 {
     static const char *const files[] = {"", "/dev/stdout"};
