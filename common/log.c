@@ -413,9 +413,13 @@ void log_write_lines(const char *lines, size_t len)
     bool is_file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
     while (len > 0) {
         size_t n = log_portion(lines, len, is_file);
-        log_write(fd, lines, n);
+        bool is_gone = log_write(fd, lines, n);
         lines += n;
         len -= n;
+        if (!is_gone) {
+            log_state.n_lost += log_count_lines(lines, len);
+            return;
+        }
     }
 }
 
