@@ -127,11 +127,13 @@ class Fleet:
         return sum(int(a) for a in self.call("state"))
 
     def conf(self, quorum=1, down_after=5000, known=True, failover_timeout=60000):
-        """Lines for a sentinel; |known|: its replicas are in the file already."""
+        """Lines for a sentinel; |known|: its replicas are in the file already;
+        |down_after|: a number, or a function of the master's."""
         for n in range(self.n_masters):
             ip, port = self.address(n)
+            after = down_after(n) if callable(down_after) else down_after
             yield f"sentinel monitor m{n} {ip} {port} {quorum}"
-            yield f"sentinel down-after-milliseconds m{n} {down_after}"
+            yield f"sentinel down-after-milliseconds m{n} {after}"
             yield f"sentinel failover-timeout m{n} {failover_timeout}"
             for r in range(1, 1 + self.n_replicas if known else 1):
                 ip, port = self.address(n, r)
@@ -150,8 +152,8 @@ class Fleet:
 
 def allied(test, fleet, kind, n=3, known=True, down_after=5000, quorum=2, **conf):
     """|n| sentinels of one kind that are to watch |fleet|, not yet started; |known|:
-    they find one another and the replicas in their files. |down_after|: a number, or
-    one for each. Run ids go up in the order of the list."""
+    they find one another and the replicas in their files. |down_after|: as for
+    Fleet.conf(), or one for each. Run ids go up in the order of the list."""
     sentinels = [test.sentinel(kind) for _ in range(n)]
     ids = [f"{i + 1:x}" * 40 for i in range(n)]
     for i, sentinel in enumerate(sentinels):

@@ -19,7 +19,7 @@ QUICK = [
     ("failover", "failover.py --ours-each 3 --cases killed/300/2,killed/1000/5,"
                  "killed/5000/1,stopped/1000/1,manual/1000/2"),
     ("mass", "mass.py --patience 20"),
-    ("split", "split.py --rounds 50 --stock-rounds 2 --patience 4"),
+    ("split", "split.py --rounds 20 --stock-rounds 2 --patience 4"),
     ("discovery", "discovery.py --masters 100,1000 --patience 40"),
     ("fairness", "busy.py --sections fairness --patience 10"),
     ("steady", "steady.py --masters 100,1000 --seconds 10 --runs 2"),
@@ -32,7 +32,7 @@ FULL = [
     ("failover", "failover.py --ours-each 3 --cases killed/300/10,killed/1000/20,"
                  "killed/5000/3,stopped/300/5,stopped/1000/5,stopped/5000/3,"
                  "manual/1000/10"),
-    ("split", "split.py --rounds 100 --stock-rounds 5 --patience 10"),
+    ("split", "split.py --rounds 40 --stock-rounds 5 --patience 10"),
     ("mass", "mass.py --patience 150 --runs 3"),
     ("fairness", "busy.py --sections fairness --patience 60 --runs 3"),
     ("discovery", "discovery.py --masters 100,300,1000 --patience 150"),

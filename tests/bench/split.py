@@ -4,7 +4,8 @@
 killed. To make all of them candidates at once each is its own quorum, and further
 
   ours   waits for its turn, so those whose turn comes later are made to notice earlier:
-         their down-after is shorter by that much
+         their down-after is shorter by that much. A turn is as long as a save has lately
+         taken, and some more: that is tried for one length after the other
   stock  looks ten times a second: all are stopped (SIGSTOP) for a moment, and go on
          together when the master has been down for long enough
 
@@ -22,9 +23,12 @@ import time
 
 from lib import Fleet, Test, allied, save, setup, show, start_allied
 
-TURN_MS = 20  # what ours waits for each sentinel before it (core/failover.c)
+# What ours waits for each sentinel before it (core/pace.c): without a save, and with.
+TURN_MS = 20
+SAVES_MS = range(1, 11)
 DOWN_AFTER = 500
 FROZEN_S = 0.25  # two of stock's looks
+APART_S = 0.7  # from one round to the next, else their masters die "together" (pace.c)
 TRIES = 4  # for each round that is to count
 
 
@@ -77,19 +81,26 @@ def one_round(fleet, sentinels, n, patience):
             "epochs": len({e.text for _, e in events if e.name == "+new-epoch"})}
 
 
+def down_after(kind, i):
+    """That of sentinel |i|, by master."""
+    def of_master(n):
+        turn = TURN_MS + SAVES_MS[n % len(SAVES_MS)] if kind == "ours" else 0
+        return DOWN_AFTER - turn * i
+    return of_master
+
+
 def run(options, kind, n_sentinels, n_rounds):
     """What happened in |n_rounds| split votes, or in as many as there were."""
     test = Test("bench")
     try:
         fleet = Fleet(test, TRIES * n_rounds, n_sentinels)
-        turn = TURN_MS if kind == "ours" else 0
         sentinels = allied(test, fleet, kind, n_sentinels, quorum=1,
-                           down_after=[DOWN_AFTER - turn * i
-                                       for i in range(n_sentinels)])
+                           down_after=[down_after(kind, i) for i in range(n_sentinels)])
         start_allied(fleet, sentinels)
         time.sleep(3)  # hellos and INFO
         found = []
         for n in range(fleet.n_masters):
+            time.sleep(APART_S)
             result = one_round(fleet, sentinels, n, options.patience)
             if result is not None:
                 found.append(result)
