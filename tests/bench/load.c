@@ -246,6 +246,15 @@ static int on_up(struct load *load, struct conn *conn)
     return -1;
 }
 
+static void load_report_broken(const struct load *load)
+{
+    for (int i = 0; i < load->n; i++)
+        if (load->conns[i].is_broken || load->conns[i].scan.n_errors > 0) {
+            fprintf(stderr, "load: a connection was lost or got an error reply\n");
+            exit(1);
+        }
+}
+
 /* At most this many are on their way at once: more would overflow the queue of the
  * listening socket, which is what `load storm` is for. */
 #define DIAL_MAX 100
@@ -264,15 +273,7 @@ static void load_open(struct load *load, int n, int port)
     }
     for (int i = 0; i < n; i++)
         load->conns[i].n_wanted = 0;
-}
-
-static void load_report_broken(const struct load *load)
-{
-    for (int i = 0; i < load->n; i++)
-        if (load->conns[i].is_broken || load->conns[i].scan.n_errors > 0) {
-            fprintf(stderr, "load: a connection was lost or got an error reply\n");
-            exit(1);
-        }
+    load_report_broken(load);
 }
 
 /* Sends |request| on all connections and waits for all replies. */
@@ -462,7 +463,7 @@ static int run_fan(struct load *load, char **argv)
 /* ------------------------------------------------------------------------ loop ---- */
 
 /* What a server has to do at least: for each byte on the first connection, one write()
- * to each of the others. */
+ * to each of the others. (Those may come in another order than they were opened.) */
 static void loop_serve(int listener, int n, size_t len)
 {
     int *fds = mem_array((size_t)n, sizeof(*fds));
@@ -474,12 +475,14 @@ static void loop_serve(int listener, int n, size_t len)
     char *text = mem_strndup(frame.data, frame.len);
     buf_clear(&frame);
     resp_bulk(&frame, text, len);
+    int control = accept4(listener, NULL, NULL, 0);
+    if (control < 0)
+        die("accept");
     for (int i = 0; i < n; i++) {
         fds[i] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
         if (fds[i] < 0)
             die("accept");
     }
-    int control = accept4(listener, NULL, NULL, 0);
     while (read(control, byte, sizeof(byte)) > 0) {
         for (int i = 0; i < n; i++)
             if (write(fds[i], frame.data, frame.len) != (ssize_t)frame.len)
@@ -518,9 +521,9 @@ static int run_loop(struct load *load, char **argv)
         loop_serve(listener, n, (size_t)number(argv[2]));
     }
     close(listener);
+    int control = blocking_connect(port);
     load_open(load, n, port);
     buf_puts(&go, "!");
-    int control = blocking_connect(port);
     int rc = fan_rounds(load, control, &go, number(argv[1]), (int)pid);
     close(control);
     waitpid(pid, NULL, 0);

@@ -4,8 +4,8 @@
 killed. To make all of them candidates at once each is its own quorum, and further
 
   ours   waits for its turn, so those whose turn comes later are made to notice earlier:
-         their down-after is shorter by that much. A turn is as long as a save has lately
-         taken, and some more: that is tried for one length after the other
+         their down-after is shorter by that much. A turn includes what a save has
+         lately taken: one length after the other is tried
   stock  looks ten times a second: all are stopped (SIGSTOP) for a moment, and go on
          together when the master has been down for long enough
 

@@ -86,8 +86,8 @@ class Ports:
             mark.close()
 
 
-def die_with_parent():
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def die_with_parent(by=signal.SIGKILL):
+    ctypes.CDLL(None).prctl(1, by)
 
 
 class Process:

@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from group import Skip, Test  # noqa: E402
-from procs import Settings  # noqa: E402
+from procs import Settings, die_with_parent  # noqa: E402
 
 SKIPPED = 77
 
@@ -51,24 +51,32 @@ def run_one(name, function, keep):
     test = Test(name)
     status = 1
     try:
+        status = outcome(test, function)
+        if status == 1:
+            print(*test.log_tails(), sep="\n")
+    finally:  # nobody may read this any more: the runner has ended
+        test.close(keep and status == 1)
+    if keep and status == 1:
+        print(f"--- files kept in {test.dir}")
+    return status
+
+
+def outcome(test, function):
+    """Runs it and prints what was wrong; an exit status."""
+    try:
         function(test)
         wrong = test.check_exits()
         print(*wrong, *test.notes, sep="\n")
-        status = 1 if wrong else 0
+        return 1 if wrong else 0
     except KeyboardInterrupt:
         print("interrupted or out of time; at that moment:")
         traceback.print_exc()
     except Skip as reason:
         print(reason)
-        status = SKIPPED
+        return SKIPPED
     except Exception:  # anything at all fails the test
         traceback.print_exc()
-    if status == 1:
-        print(*test.log_tails(), sep="\n")
-    test.close(keep and status == 1)
-    if keep and status == 1:
-        print(f"--- files kept in {test.dir}")
-    return status
+    return 1
 
 
 def run_child(name, options):
@@ -79,7 +87,8 @@ def run_child(name, options):
     argv += ["--faults"] * options.faults + [name]
     start = time.monotonic()
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             text=True, errors="replace")
+                             text=True, errors="replace",
+                             preexec_fn=lambda: die_with_parent(signal.SIGTERM))
     try:
         output, _ = child.communicate(timeout=options.limit * options.slow)
     except subprocess.TimeoutExpired:
