@@ -290,6 +290,13 @@ static bool tie_lasts(const struct core *core, const struct master *master)
            core->now - ours->s_down_at > master->failover_timeout_ms;
 }
 
+/* Whom |node| follows may be a name that has to be looked up first. */
+static bool tie_leader_is_known(struct core *core, const struct node *node)
+{
+    return node->role != ROLE_REPLICA || node->reported_host == NULL ||
+           resolve_learn(core, node->reported_host);
+}
+
 /*
  * Two configurations of one epoch that name different masters can come of failovers by
  * hand in two halves of a divided network. Neither is newer, so by epochs alone the
@@ -300,7 +307,7 @@ static bool tie_lasts(const struct core *core, const struct master *master)
  * ever, and hold none of them down; who stayed would never agree that one is down. So
  * it is with two that are down: two addresses that one server has left.
  */
-static bool hello_wins_tie(const struct core *core, const struct master *master,
+static bool hello_wins_tie(struct core *core, const struct master *master,
                            const struct hello *hello)
 {
     const struct node *ours = master->current, *theirs = NULL;
@@ -312,6 +319,9 @@ static bool hello_wins_tie(const struct core *core, const struct master *master,
     for (const struct node *n = master->replicas; n != NULL; n = n->hh.next)
         if (hello_means(core, &n->addr, hello->host, hello->master_port))
             theirs = n;
+    if (!tie_leader_is_known(core, ours) ||
+        (theirs != NULL && !tie_leader_is_known(core, theirs)))
+        return false;
     bool is_theirs = theirs != NULL
                          ? node_follows(core, ours, &theirs->addr)
                          : node_reports_master(ours, hello->host, hello->master_port);

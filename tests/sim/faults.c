@@ -485,10 +485,12 @@ static void monitor_again(struct sim *sim, struct host *host, int group, node_se
 {
     const struct group *g = &sim->groups[group];
     const struct addr *addr = newest_address(sim, group, set);
+    int server = addr != NULL ? names_node_of(sim, addr) : g->master;
     const char *known = addr != NULL && addr->host != NULL ? addr->host : NULL;
-    const char *ip = known != NULL  ? known
-                     : addr != NULL ? addr->ip
-                                    : sim->nodes[g->master].ip;
+    /* who has moved a server knows where it is now */
+    const char *ip = known != NULL ? known
+                     : server >= 0 ? sim->nodes[server].ip
+                                   : addr->ip;
     char port[8], quorum[8], down[24], timeout[24];
 
     if (!host_is_running(host) || host->kind != NULL)
