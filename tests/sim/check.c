@@ -352,11 +352,34 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
     return end > 0 && sim->now - end <= window_ms;
 }
 
+/* "<name> <ip> <port> <new ip> <port>" */
+static void note_moved_on(struct host *host, const char *text)
+{
+    char ip[64] = "";
+    int port = 0;
+    int group = check_group_named(host->sim, text, strcspn(text, " "));
+
+    if (group >= 0 && sscanf(text, "%*s %63s %d", ip, &port) == 2 &&
+        names_now_at(host->sim, ip, port) < 0)
+        host->sim->judge->moved_on_at[host->machine->id][group] = host->sim->now;
+}
+
+/* Has |host| come, within |window_ms|, from an address of the master where nobody was
+ * left? The master's server may be heard at another, where it follows it by now. */
+static bool has_moved_on(const struct host *host, int group, int64_t window_ms)
+{
+    int64_t at = host->sim->judge->moved_on_at[host->machine->id][group];
+
+    return at > 0 && host->sim->now - at <= window_ms;
+}
+
 static void check_try(struct host *host, const struct master *master, int group)
 {
     struct sim *sim = host->sim;
     const struct machine *machine = host->machine;
-    int node = names_node_of(sim, &master->current->addr);
+    const struct addr *addr = &master->current->addr;
+    int node = names_node_of(sim, addr);
+    bool is_left = names_now_at(sim, addr->ip, addr->port) < 0;
     int64_t window = EVIDENCE_MS;
     int n_silent = 0;
 
@@ -376,7 +399,8 @@ static void check_try(struct host *host, const struct master *master, int group)
         if (other != NULL && other->kind != NULL) /* its word has to do */
             n_silent += check_said_down(host, i, group, node);
         else if (other != NULL)
-            n_silent += was_silent(other, node, group, window);
+            n_silent += was_silent(other, node, group, window) ||
+                        (is_left && has_moved_on(other, group, window));
     }
     if (n_silent < master->quorum)
         world_fail(sim,
@@ -487,6 +511,8 @@ static void check_event(struct host *host, const struct core_action *action)
 
     if (strcmp(channel, "+switch-master") == 0 || strcmp(channel, "+monitor") == 0)
         check_adopted(host, action->event.text);
+    if (strcmp(channel, "+switch-master") == 0)
+        note_moved_on(host, action->event.text);
     if (strcmp(channel, "-monitor") == 0 && group >= 0) /* it may forget its epoch */
         host->sim->judge->told[host->machine->id].config_epoch[group] = 0;
     stats->n_switches += strcmp(channel, "+switch-master") == 0;

@@ -61,6 +61,8 @@ struct judge {
      * was longer than down-after, 0 none */
     int64_t valid_at[SIM_NODES_MAX][SIM_NODES_MAX];
     int64_t silence_end[SIM_NODES_MAX][SIM_NODES_MAX];
+    /* by sentinel and group: last switch from an address where nobody was left */
+    int64_t moved_on_at[SIM_NODES_MAX][SIM_GROUPS_MAX];
     int64_t heir_at[SIM_NODES_MAX]; /* check_note_heirs(); 0 never */
     int64_t told_at[SIM_NODES_MAX]; /* last SLAVEOF NO ONE */
     int n_told[SIM_NODES_MAX];
