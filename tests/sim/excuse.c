@@ -151,6 +151,36 @@ static bool can_meet(const struct host *a, const struct host *b, int group)
     return false;
 }
 
+/* Could |host| be elected if it knew all of the others whom it can meet? */
+static bool could_lead(const struct host *host, const struct host *const hosts[], int n,
+                       int group)
+{
+    const struct master *m = host_master(host, group);
+    int64_t n_met = 1, n_voters = HASH_COUNT(m->voters);
+
+    for (int i = 0; i < n; i++) {
+        if (hosts[i] == host || !can_meet(host, hosts[i], group))
+            continue;
+        n_met++;
+        n_voters += !knows(host, hosts[i], group);
+    }
+    return n_met >= m->quorum && n_met > n_voters / 2;
+}
+
+/* The master has left its address, and nobody knows, or can meet, enough of the others
+ * to be elected. */
+static bool are_too_few(const struct sim *sim, node_set set, int group)
+{
+    const struct host *hosts[SIM_NODES_MAX];
+    int n = members(sim, set, group, hosts);
+
+    for (int i = 0; i < n; i++)
+        if (!is_left(sim, host_master(hosts[i], group)->current) ||
+            could_lead(hosts[i], hosts, n, group))
+            return false;
+    return n > 0;
+}
+
 /* Sentinels that were made to forget each other (RESET, or REMOVE and MONITOR) while
  * they knew different servers have no way to meet again. */
 static bool are_estranged(const struct sim *sim, node_set set, int group)
@@ -168,7 +198,7 @@ static bool are_estranged(const struct sim *sim, node_set set, int group)
                 if (met[i] && !met[j] && can_meet(hosts[i], hosts[j], group))
                     met[j] = more = true, n_met++;
     }
-    return n_met < n;
+    return n_met < n || are_too_few(sim, set, group);
 }
 
 /* Sentinels that were all made to forget the master, and were told different ones when
