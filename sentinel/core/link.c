@@ -26,7 +26,7 @@
 #define NAME_PAUSE_MAX_MS 10000
 /* PINGs of healthy links leave together, about this many at a time, but none is moved
  * by more than half of this. */
-#define PING_BATCH 128
+#define PING_BATCH 64
 #define PING_GRID_MAX_MS 50
 
 struct addr *link_addr(const struct link *link)
@@ -355,7 +355,7 @@ void link_on_up(struct core *core, struct link *link, enum link_chan which,
     snprintf(link->local_ip, sizeof(link->local_ip), "%s",
              local_ip != NULL ? local_ip : "");
     command_ping(core, link);
-    link->ping_sent_at = core->now;
+    link->ping_sent_at = link->ping_slot_at = core->now;
     if (link->ping_pending_at == CORE_NEVER)
         link->ping_pending_at = core->now;
     /* A random phase, so that thousands of links spread over the period. */
@@ -450,7 +450,7 @@ void link_on_down(struct core *core, struct link *link, enum link_chan which,
 static void link_ping(struct core *core, struct link *link)
 {
     command_ping(core, link);
-    link->ping_sent_at = core->now;
+    link->ping_sent_at = link->ping_slot_at = core->now;
     if (link->node != NULL)
         node_on_ping(core, link->node);
     if (link->ping_pending_at == CORE_NEVER) {
@@ -461,9 +461,16 @@ static void link_ping(struct core *core, struct link *link)
 
 static void link_on_ping_due(struct core *core, struct link *link)
 {
+    int64_t due_at = link->ping_due_at;
+
     link->ping_due_at = core->now + max_i64(1, link->ping_period_ms / 2);
-    if (link_is_open(link))
-        link_ping(core, link);
+    if (!link_is_open(link))
+        return;
+    link_ping(core, link);
+    /* A turn that is late takes the PINGs of several moments along. Each keeps its own
+     * for the next time, or they would gather there, more and more of them. */
+    if (core->now - due_at < link->ping_period_ms / 2)
+        link->ping_slot_at = due_at;
 }
 
 static void link_recycle(struct core *core, struct link *link, enum link_chan which,
@@ -541,7 +548,7 @@ void link_on_pong(struct core *core, struct link *link, const struct resp_value 
             link->ping_due_at = core->now;
         else if (link->ping_sent_at != link->cmd.up_at) /* else its phase is set */
             link->ping_due_at =
-                link_on_grid(core, link, link->ping_sent_at + link->ping_period_ms);
+                link_on_grid(core, link, link->ping_slot_at + link->ping_period_ms);
         link->n_failed_dials = 0;
         link->ask_pause_ms = link->confirm ? link->ask_pause_ms : 0;
         if (link->node != NULL && starts_with(value->str, "PONG"))

@@ -76,6 +76,7 @@ struct link {
     int64_t ping_pending_at;    /* oldest PING without acceptable answer; CORE_NEVER if
                                  * none. The time of creation to begin with */
     int64_t ping_sent_at;       /* last PING */
+    int64_t ping_slot_at;       /* when it should have been sent, give or take */
     int64_t ping_due_at;        /* next PING */
     int64_t pong_at;            /* last answer of any kind to a PING */
     int64_t avail_at;           /* last acceptable answer to a PING */

@@ -560,6 +560,27 @@ START_TEST(test_script_retries_and_limits)
 }
 END_TEST
 
+/* PINGs that a late turn sends together have moments of their own the next time. */
+START_TEST(test_a_late_turn_does_not_gather_pings)
+{
+    begin(1, 0);
+    settle_in();
+    struct link *links[] = {rig_link(&rig, 6379), rig_link(&rig, 6380)};
+    links[1]->ping_due_at = links[0]->ping_due_at + 50;
+    int64_t due_at[] = {links[0]->ping_due_at, links[1]->ping_due_at};
+    rig_run(&rig, due_at[0] - 1 - core_lived(rig.core, rig.now));
+    rig.now += 60;
+    struct core_event tick = {.type = CORE_EV_DEADLINE};
+    rig_step(&rig, &tick);
+    ck_assert_int_eq(links[0]->ping_sent_at, links[1]->ping_sent_at);
+    pong(6379);
+    pong(6380);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(links[i]->ping_due_at, due_at[i] + links[i]->ping_period_ms);
+    end();
+}
+END_TEST
+
 /* A replica that reports role master is left alone for 8 s, in case our view is old,
  * and then told to follow. */
 START_TEST(test_stray_master_is_converted)
@@ -754,6 +775,7 @@ Suite *make_suite(void)
         test_hello_learns_switches_and_replaces_peers,
         test_forged_switch_is_not_believed,
         test_script_retries_and_limits,
+        test_a_late_turn_does_not_gather_pings,
         test_stray_master_is_converted,
         test_one_server_at_two_addresses,
         test_tls_of_links,
