@@ -21,7 +21,7 @@
 /* Queued events per turn; what is left waits behind the sockets once. */
 #define RUNTIME_BATCH 1000
 /* Replies per turn, in bytes: a millisecond or two. */
-#define RUNTIME_CLIENT_BYTES (4 << 20)
+#define RUNTIME_CLIENT_BYTES (1 << 20)
 #define RUNTIME_CRON_MS 1000
 /* Behind a turn that heard several clients, the loop looks for more a few times before
  * it sleeps: being woken costs the clients and us more than a few looks. A single one

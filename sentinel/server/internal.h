@@ -128,6 +128,9 @@ struct session {
     bool is_skipping : 1;  /* this command */
     bool is_no_evict : 1;
     bool is_in_line : 1; /* see turn.c */
+    bool is_let_by : 1;  /* the request passes those who stand in line */
+    uint32_t turn;       /* its last one with a request, and what they cost in it */
+    int64_t turn_cost;
     struct session *line_prev, *line_next;
     UT_hash_handle hh; /* in server->sessions, by id */
 };
@@ -245,8 +248,8 @@ void cmd_client_forget_tracking(struct session *session);
 
 /* ---------------------------------------------------------------------- turn ---- */
 
-/* A request was answered with |n_bytes|. */
-void turn_charge(struct server *server, size_t n_bytes);
+/* A request of |session| was answered with |n_bytes|. */
+void turn_charge(struct session *session, size_t n_bytes);
 /* May |session| run another request in this turn? If not, it stands in line. */
 bool turn_admits(struct session *session);
 void turn_leave_line(struct session *session);
@@ -286,11 +289,13 @@ struct server {
     struct command_names names;
     int64_t paused_until; /* CORE_NEVER: clients are not paused */
     bool pauses_writes_only;
-    bool must_resume;       /* the pause is over, sessions still wait */
-    struct buf frames[2];   /* scratch of pubsub.c: one message, RESP2 and RESP3 */
-    int64_t turn_left;      /* of options.turn_budget; may go below 0 */
-    struct session *line;   /* clients whose requests wait for another turn */
-    struct session *served; /* who was taken out of the line */
+    bool must_resume;         /* the pause is over, sessions still wait */
+    struct buf frames[2];     /* scratch of pubsub.c: one message, RESP2 and RESP3 */
+    uint32_t turn;            /* counts the turns of the loop, round and round */
+    int64_t turn_left;        /* of options.turn_budget; may go below 0 */
+    int64_t turn_left_little; /* of the part for those who ask little */
+    struct session *line;     /* clients whose requests wait for another turn */
+    struct session *served;   /* who was taken out of the line */
     struct server_stats stats;
     struct server_rates rates;
     int64_t http_logged_at; /* CORE_NEVER: not yet */

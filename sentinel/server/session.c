@@ -386,7 +386,7 @@ static void session_call(struct session *session, const struct command *command)
     session->command = command;
     session->server->stats.n_commands++;
     command->run(session, session->rq.args, session->rq.n_args);
-    turn_charge(session->server, session->out.len - before);
+    turn_charge(session, session->out.len - before);
     if ((command->flags & CMD_UNMUTED) == 0)
         session_mute(session, before);
     session_count_output(session, before);
@@ -415,7 +415,7 @@ static void session_execute(struct session *session)
     if (command == NULL) {
         if (session->is_dropped)
             return;
-        turn_charge(session->server, session->out.len - before);
+        turn_charge(session, session->out.len - before);
         session_mute(session, before);
         session_count_output(session, before);
         promise_follow(session, before);

@@ -73,24 +73,67 @@ START_TEST(test_a_long_pipeline_takes_many_turns)
 }
 END_TEST
 
-START_TEST(test_others_are_served_in_between)
+START_TEST(test_those_who_ask_much_take_turns)
+{
+    struct session *first = clients_open(&clients);
+    struct session *second = clients_open(&clients);
+
+    feed_many(first, "PING\r\n", 1000);
+    ck_assert(server_end_turn(clients.server));
+    feed_many(second, "PING\r\n", 1000);
+    take_output(first);
+    size_t little = take_output(second);
+    for (int i = 0; i < 2; i++)
+        ck_assert(turn());
+    ck_assert_uint_gt(take_output(first), 2 * little);
+    ck_assert_uint_gt(take_output(second), 2 * little);
+    ck_assert(session_is_blocked(first));
+    ck_assert(session_is_blocked(second));
+}
+END_TEST
+
+START_TEST(test_who_asks_little_does_not_wait)
 {
     struct session *greedy = clients_open(&clients);
     struct session *modest = clients_open(&clients);
-    struct session *late = clients_open(&clients);
 
     feed_many(greedy, "PING\r\n", 1000);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(clients_send(&clients, modest, "PING\r\n"), "+PONG\r\n");
+        ck_assert(session_is_blocked(greedy));
+        ck_assert(server_end_turn(clients.server));
+    }
+    /* It has asked for much: the next time it stands in line. */
+    session_feed(modest, "COMMAND DOCS\r\n", 14);
+    ck_assert_uint_gt(take_output(modest), BUDGET);
+    ck_assert(server_end_turn(clients.server));
     session_feed(modest, "PING\r\n", 6);
     ck_assert_uint_eq(session_output(modest)->len, 0);
-    ck_assert(server_end_turn(clients.server));
-    /* Who stands in line comes before who asks only now. */
-    session_feed(late, "PING\r\n", 6);
-    ck_assert_uint_eq(session_output(late)->len, 0);
     for (int i = 0; i < 2; i++)
         ck_assert(turn());
     ck_assert_str_eq(clients_read(&clients, modest), "+PONG\r\n");
-    ck_assert_str_eq(clients_read(&clients, late), "+PONG\r\n");
     ck_assert(session_is_blocked(greedy));
+}
+END_TEST
+
+/* However many there are, they take no more of a turn than a part of it. */
+START_TEST(test_many_who_ask_little_wait)
+{
+    struct session *greedy = clients_open(&clients), *modest[100];
+    int n_answered = 0;
+
+    feed_many(greedy, "PING\r\n", 1000);
+    for (int i = 0; i < 100; i++) {
+        modest[i] = clients_open(&clients);
+        session_feed(modest[i], "PING\r\n", 6);
+        n_answered += session_output(modest[i])->len > 0;
+    }
+    ck_assert_int_gt(n_answered, 10);
+    ck_assert_int_lt(n_answered, 25);
+    while (turn())
+        take_output(greedy);
+    for (int i = 0; i < 100; i++)
+        ck_assert_str_eq(clients_read(&clients, modest[i]), "+PONG\r\n");
 }
 END_TEST
 
@@ -115,14 +158,17 @@ START_TEST(test_one_large_reply_is_made_in_full)
 {
     struct session *session = clients_open(&clients);
     struct session *other = clients_open(&clients);
+    struct session *last = clients_open(&clients);
 
     session_feed(session, "COMMAND DOCS\r\n", 14);
     ck_assert_uint_gt(session_output(session)->len, BUDGET);
-    session_feed(other, "PING\r\n", 6);
-    ck_assert_uint_eq(session_output(other)->len, 0);
+    session_feed(other, "COMMAND DOCS\r\n", 14);
+    session_feed(last, "PING\r\n", 6); /* not even little is left */
+    ck_assert_uint_gt(session_output(other)->len, BUDGET);
+    ck_assert_uint_eq(session_output(last)->len, 0);
     ck_assert(server_end_turn(clients.server));
     ck_assert(!turn());
-    ck_assert_str_eq(clients_read(&clients, other), "+PONG\r\n");
+    ck_assert_str_eq(clients_read(&clients, last), "+PONG\r\n");
 }
 END_TEST
 
@@ -133,7 +179,9 @@ Suite *make_suite(void)
 
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, test_a_long_pipeline_takes_many_turns);
-    tcase_add_test(tcase, test_others_are_served_in_between);
+    tcase_add_test(tcase, test_those_who_ask_much_take_turns);
+    tcase_add_test(tcase, test_who_asks_little_does_not_wait);
+    tcase_add_test(tcase, test_many_who_ask_little_wait);
     tcase_add_test(tcase, test_the_line_ends);
     tcase_add_test(tcase, test_one_large_reply_is_made_in_full);
     suite_add_tcase(suite, tcase);
