@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #define LAG_WINDOW_NS UINT64_C(30000000000)
-#define LAG_STEPS 4 /* buckets per doubling */
+#define LAG_STEPS (1 << LAG_STEP_BITS) /* buckets per doubling */
 
 /* The last value that belongs to |bucket|. */
 static uint64_t lag_limit_us(int bucket)
@@ -21,7 +21,7 @@ static int lag_bucket(uint64_t us)
 {
     if (us < LAG_STEPS)
         return (int)us;
-    int shift = 63 - __builtin_clzll(us) - 2;
+    int shift = 63 - __builtin_clzll(us) - LAG_STEP_BITS;
     int bucket = (shift + 1) * LAG_STEPS + (int)(us >> shift) - LAG_STEPS;
     return bucket < LAG_BUCKETS ? bucket : LAG_BUCKETS - 1;
 }

@@ -10,8 +10,9 @@
 
 #include <stdint.h>
 
-/* Four for each doubling, from microseconds to hours. */
-#define LAG_BUCKETS 128
+/* Sixteen for each doubling, from microseconds to hours. */
+#define LAG_STEP_BITS 4
+#define LAG_BUCKETS 512
 
 struct lag_window {
     uint64_t n;
@@ -32,7 +33,7 @@ void lag_end(struct lag *lag);
 /* The same, with the clock passed in. */
 void lag_add(struct lag *lag, uint64_t began_ns, uint64_t ended_ns);
 
-/* |out|: the 99th percentile (at most a fifth too high) and the longest, in ms. */
+/* |out|: the 99th percentile (at most a sixteenth too high) and the longest, in ms. */
 void lag_figures(const struct lag *lag, double out[2]);
 
 #endif

@@ -53,7 +53,7 @@ START_TEST(test_all_sizes)
         add(&lag, 2000, us, 1000);
         lag_figures(&lag, ms);
         ck_assert_double_ge(ms[0], (double)us / 1000);
-        ck_assert_double_le(ms[0], (double)us / 1000 * 1.2501);
+        ck_assert_double_le(ms[0], (double)us / 1000 * 1.0626);
     }
 }
 END_TEST
