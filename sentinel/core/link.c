@@ -358,11 +358,12 @@ void link_on_up(struct core *core, struct link *link, enum link_chan which,
     link->ping_sent_at = link->ping_slot_at = core->now;
     if (link->ping_pending_at == CORE_NEVER)
         link->ping_pending_at = core->now;
-    /* A random phase, so that thousands of links spread over the period. */
-    link->ping_due_at =
-        link_on_grid(core, link,
-                     core->now + rng_between(&core->rng, link->ping_period_ms / 2,
-                                             link->ping_period_ms));
+    /* A random phase; thousands of links spread over the whole of the period. */
+    int64_t latest = core->links.n_used < SPREAD_LINKS ? link->ping_period_ms
+                                                       : link->ping_period_ms * 3 / 2;
+    link->ping_due_at = link_on_grid(
+        core, link,
+        core->now + rng_between(&core->rng, link->ping_period_ms / 2, latest));
     link_dial(core, link);
     /* First: what has become sdown in this very moment is given no promotion. */
     detect_link(core, link);

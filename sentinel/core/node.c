@@ -6,6 +6,7 @@
 /* While something is awaited INFO is asked for this often, then half as often, ... */
 #define INFO_WAIT_MAX_MS 1000
 #define INFO_FAST_MS 1000
+#define INFO_SPREAD_LOTS 64
 
 bool node_is_master(const struct node *node)
 {
@@ -162,9 +163,23 @@ void node_info_soon(struct core *core, struct node *node, int64_t wait_ms)
     node_rearm(core, node);
 }
 
+/* All servers are asked when they connect. Where there are very many, the second time
+ * comes earlier for some, by up to half a period, so that their answers do not come in
+ * one wave for ever. */
+static int64_t node_info_spread(const struct core *core, const struct node *node,
+                                int64_t period)
+{
+    const struct link *link = node->link;
+
+    if (core->links.n_used < SPREAD_LINKS || period <= INFO_FAST_MS ||
+        core->now - link->cmd.up_at > period / 4)
+        return period;
+    return period - period / 2 * (link->id.slot % INFO_SPREAD_LOTS) / INFO_SPREAD_LOTS;
+}
+
 void node_info_next(struct core *core, struct node *node)
 {
-    int64_t period = node_info_period(core, node);
+    int64_t period = node_info_spread(core, node, node_info_period(core, node));
 
     node->info_asked_at = CORE_NEVER;
     if (node->info_wait_ms > 0) {
