@@ -18,7 +18,7 @@
 #define HELLO_CHANNEL "__sentinel__:hello"
 #define EVENT_TEXT_MAX 1023
 /* With so many connections, what comes again and again is spread over its period. */
-#define SPREAD_LINKS 1000
+#define SPREAD_LINKS 5000
 
 /* ---- timers.c: one heap for everything that waits ---- */
 void timer_init(struct timer *timer, enum timer_kind kind, void *owner);
