@@ -5,12 +5,14 @@
  *   load query  PORT CLIENTS PIPELINE REQUESTS PID WORD...
  *   load fan    PORT SUBSCRIBERS ROUNDS PID CHANNEL WORD...
  *   load loop   SUBSCRIBERS ROUNDS BYTES
+ *   load echo   CLIENTS PIPELINE REQUESTS
  *   load storm  PORT CLIENTS PID
  *
  * query: CLIENTS connections send the command PIPELINE at a time, until REQUESTS are
  * answered or SIGTERM comes. fan: the command
  * makes a sentinel publish on CHANNEL once; timed until the last subscriber has the
  * message. loop: the same with a process that does nothing but write() BYTES to each.
+ * echo: query with PING, of a process that answers without looking at what it read.
  * storm: all connect at once and send PING. Each prints one line of JSON. cpu_ms is
  * what process PID (0: none) used while the clock ran.
  */
@@ -41,6 +43,10 @@
 
 #define READ_CAP ((size_t)256 * 1024)
 #define EVENTS_MAX 1024
+#define PING_TEXT "*1\r\n$4\r\nPING\r\n"
+#define PING_LEN (sizeof(PING_TEXT) - 1)
+#define PONG_TEXT "+PONG\r\n"
+#define PONG_LEN (sizeof(PONG_TEXT) - 1)
 /* Nothing measured here takes longer, unless it hangs. */
 #define PATIENCE_MS 60000
 
@@ -493,6 +499,14 @@ static void loop_serve(int listener, int n, size_t len)
     exit(0);
 }
 
+static void epoll_add(int epoll, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        die("epoll_ctl");
+}
+
 static int loop_listen(int *port)
 {
     struct sockaddr_in at = address(0);
@@ -531,6 +545,57 @@ static int run_loop(struct load *load, char **argv)
     return rc;
 }
 
+/* The same for PING: one read() and one write() for all that has come. */
+static void echo_serve(int listener)
+{
+    static char replies[READ_CAP / 2], bytes[READ_CAP];
+    struct epoll_event events[EVENTS_MAX];
+    size_t rest[UINT16_MAX] = {0}; /* bytes of a request cut short, by descriptor */
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+    for (size_t at = 0; at + PONG_LEN <= sizeof(replies); at += PONG_LEN)
+        memcpy(replies + at, PONG_TEXT, PONG_LEN);
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    epoll_add(epoll, listener);
+    for (;;) {
+        int n = epoll_wait(epoll, events, EVENTS_MAX, -1);
+        for (int i = 0; i < n; i++) {
+            int fd = events[i].data.fd;
+            if (fd == listener) {
+                while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0)
+                    epoll_add(epoll, fd);
+                continue;
+            }
+            ssize_t len = read(fd, bytes, sizeof(bytes));
+            if (len <= 0)
+                exit(0);
+            size_t have = rest[fd] + (size_t)len;
+            rest[fd] = have % PING_LEN;
+            if (write(fd, replies, have / PING_LEN * PONG_LEN) < 0)
+                die("write");
+        }
+    }
+}
+
+static int run_echo(struct load *load, char **argv)
+{
+    char port_text[16], pid_text[16], ping[] = "PING";
+    int port, listener = loop_listen(&port);
+
+    pid_t pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        echo_serve(listener);
+    }
+    close(listener);
+    snprintf(port_text, sizeof(port_text), "%d", port);
+    snprintf(pid_text, sizeof(pid_text), "%d", (int)pid);
+    char *words[] = {port_text, argv[0], argv[1], argv[2], pid_text, ping, NULL};
+    return run_query(load, words);
+}
+
 /* ----------------------------------------------------------------------- storm ---- */
 
 static int run_storm(struct load *load, char **argv)
@@ -540,7 +605,7 @@ static int run_storm(struct load *load, char **argv)
     load->n = number(argv[1]);
     load->conns = mem_zalloc((size_t)load->n * sizeof(*load->conns));
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
-    buf_puts(&load->pipeline, "*1\r\n$4\r\nPING\r\n");
+    buf_puts(&load->pipeline, PING_TEXT);
     uint64_t cpu = cpu_ns(pid), began = now_ns();
     for (int i = 0; i < load->n; i++) {
         struct conn *conn = &load->conns[i];
@@ -566,10 +631,8 @@ static const struct {
     int n_args; /* at least */
     int (*run)(struct load *load, char **argv);
 } commands[] = {
-    {"query", 6, run_query},
-    {"fan", 6, run_fan},
-    {"loop", 3, run_loop},
-    {"storm", 3, run_storm},
+    {"query", 6, run_query}, {"fan", 6, run_fan},     {"loop", 3, run_loop},
+    {"echo", 3, run_echo},   {"storm", 3, run_storm},
 };
 
 int main(int argc, char **argv)

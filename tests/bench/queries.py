@@ -1,7 +1,8 @@
 """What it costs to answer clients: ours next to stock, in turns, in short rounds.
 
   query     PING, GET-MASTER-ADDR-BY-NAME, MASTERS with 1 and with 100 masters; 1, 50
-            and 1,000 clients; 1 and 16 requests at a time (load.c)
+            and 1,000 clients; 1 and 16 requests at a time (load.c). PING next to a bare
+            loop, too, that answers without looking: no server can cost less
   benchmark the same by redis-benchmark with 50 clients, which is itself at its limit
             here: its own CPU time is a row, too, and bounds what a sentinel can show
   fan       one event to 1,000 and 5,000 subscribers, next to a bare loop of write()
@@ -27,6 +28,7 @@ from lib import (Fleet, Test, cpu_s, descriptors, memory_kb, save, setup, show, 
 
 ROUND_S = 0.15
 NAME = "m0"
+BARE = "bare loop"
 EVENT = ("SENTINEL", "SET", NAME, "quorum", "1")
 COMMANDS = {"PING": ["PING"],
             "GET-MASTER-ADDR": ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME],
@@ -58,11 +60,12 @@ def load(options, *words):
     return json.loads(out)
 
 
-def in_turns(options, n_rounds, one):
+def in_turns(options, n_rounds, one, kinds=None):
     """{kind: [one(kind), ...]}, the kinds in turns and each first as often as last."""
-    found = {kind: [] for kind in options.kinds}
+    kinds = kinds or options.kinds
+    found = {kind: [] for kind in kinds}
     for n in range(n_rounds):
-        for kind in options.kinds[::-1 if n % 2 else 1]:
+        for kind in kinds[::-1 if n % 2 else 1]:
             found[kind].append(one(kind))
     return found
 
@@ -71,6 +74,8 @@ def in_turns(options, n_rounds, one):
 
 def query_cell(options, sentinels, title, words, clients, pipeline):
     def one(kind, n):
+        if kind == BARE:
+            return load(options, "echo", clients, pipeline, n)
         s = sentinels[kind]
         return load(options, "query", s.port, clients, pipeline, n, s.pid, *words)
 
@@ -81,7 +86,8 @@ def query_cell(options, sentinels, title, words, clients, pipeline):
             break
         n *= 4
     n = max(clients * pipeline, int(n * ROUND_S / took_s))
-    rounds = in_turns(options, options.rounds, lambda kind: one(kind, n))
+    kinds = [*options.kinds, BARE] if title == "PING" else options.kinds
+    rounds = in_turns(options, options.rounds, lambda kind: one(kind, n), kinds)
     name = f"{title}, {clients} clients, pipeline {pipeline}"
     return [show(f"{name}: {what}",
                  {kind: [r[field] * 1000 / r["requests"] for r in found]
@@ -162,16 +168,13 @@ def fan(options):
                 continue
 
             def one(kind):
-                if kind == "bare loop":
+                if kind == BARE:
                     return load(options, "loop", n, 9, size)
                 s = sentinels[kind]
                 return load(options, "fan", s.port, n, 9, s.pid, "+set", *EVENT)
 
-            kinds = [*options.kinds, "bare loop"]
-            found = {kind: [] for kind in kinds}
-            for turn in range(options.rounds):
-                for kind in kinds[::-1 if turn % 2 else 1]:
-                    found[kind].append(one(kind))
+            kinds = [*options.kinds, BARE]
+            found = in_turns(options, options.rounds, one, kinds)
             for what, field in (("the last has it", "median_ms"), ("CPU", "cpu_ms")):
                 rows.append(show(f"one event to {n} subscribers: {what}",
                                  {kind: [r[field] for r in found[kind]]
