@@ -307,7 +307,6 @@ static void stream_enter_line(struct stream *stream, const char *bytes, size_t l
     DL_APPEND2(*stream_line(stream), stream, line_prev, line_next);
     stream->in_line = true;
     stream->reading = false;
-    uv_read_stop(&stream->uv.stream);
     buf_append(&stream->held, bytes, len);
 }
 
@@ -526,6 +525,11 @@ static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
     (void)buf;
     if (stream->closing)
         return;
+    if (!stream->reading) {
+        stream->is_armed = false;
+        uv_read_stop(&stream->uv.stream);
+        return;
+    }
     lag_begin(stream->streams->lag);
     if (n == UV_ENOBUFS)
         stream_receive(stream);
@@ -535,6 +539,8 @@ static void stream_on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
         stream_fail(stream, uv_strerror((int)n));
 }
 
+/* Told to stop, libuv stops only when something comes that is not to be read: most who
+ * must wait have said all they have to say, and both ways cost a system call or two. */
 void stream_read(struct stream *stream, bool on)
 {
     if (on == stream->reading || !stream->up || stream->closing || stream->in_line)
@@ -542,10 +548,9 @@ void stream_read(struct stream *stream, bool on)
     if (!on && !stream->failed && !stream_is_up(stream))
         return; /* a handshake needs to read, whatever the owner waits for */
     stream->reading = on;
-    if (!on) {
-        uv_read_stop(&stream->uv.stream);
+    if (!on || stream->is_armed)
         return;
-    }
+    stream->is_armed = true;
     int status = uv_read_start(&stream->uv.stream, stream_on_alloc, stream_on_read);
     if (status < 0)
         stream_fail(stream, uv_strerror(status));

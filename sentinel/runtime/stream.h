@@ -76,6 +76,7 @@ struct stream {
     union stream_request *request; /* under way with libuv; NULL: none */
     bool is_unix;
     bool up, reading, writing, failed, closing;
+    bool is_armed; /* libuv says when there is something to read */
     bool touched;
     struct stream *touched_next;
 
