@@ -3,11 +3,17 @@
  *
  * Every change of something that is saved bumps a version. At the end of a step the
  * driver is asked, at most once, to save; what must not leave before is kept here until
- * PERSISTED says that its version is on disk. If saving fails, votes are withheld,
- * commands that save report the error, and saving is retried with growing delays.
+ * PERSISTED says that its version is on disk. What nothing waits for is saved at once,
+ * too, but not again for a while: who meets a thousand masters writes the file some
+ * times, not a thousand. If saving fails, votes are withheld, commands that save report
+ * the error, and saving is retried with growing delays.
  */
 #include "sentinel/core/internal.h"
 
+/* Between saves that nothing waits for: this and 1 ms for ten masters, whose lines are
+ * some 5 KB. */
+#define SAVE_PAUSE_MS 100
+#define SAVE_PAUSE_MAX_MS 1000
 #define SAVE_RETRY_FIRST_MS 100
 #define SAVE_RETRY_MAX_MS 1000
 /* Longer saves say nothing of the others' disks. */
@@ -217,21 +223,44 @@ void durable_on_persisted(struct core *core, uint64_t version, bool ok,
         durable_on_save_failed(core, version, reason);
 }
 
-void durable_retry(struct core *core)
+void durable_hurry(struct core *core)
+{
+    core->save_again_at = core->now;
+}
+
+void durable_on_timer(struct core *core)
 {
     core->asked_version = 0; /* the next settle asks again */
-    if (core->version == core->disk_version)
-        core->save_failed = false;
-    else
-        core->save_failed = true;
+    core->save_failed =
+        core->save_failed_at != CORE_NEVER && core->version != core->disk_version;
+}
+
+/* Does anything that is held wait for a save that nobody has asked for? The last one
+ * has the greatest version. */
+static bool durable_is_awaited(const struct core *core)
+{
+    return core->held != NULL && core->held->prev->version > core->asked_version;
+}
+
+static int64_t durable_pause_ms(const struct core *core)
+{
+    return min_i64(SAVE_PAUSE_MS + (int64_t)HASH_COUNT(core->masters) / 10,
+                   SAVE_PAUSE_MAX_MS);
 }
 
 void durable_settle(struct core *core)
 {
     if (core->version == core->disk_version || core->version <= core->asked_version)
         return;
-    if (heap_has(&core->persist_timer.node))
+    bool is_failing = core->save_failed_at != CORE_NEVER;
+    if (is_failing && heap_has(&core->persist_timer.node))
         return; /* a failed save is retried when its time comes */
+    if (!is_failing && !durable_is_awaited(core) && core->now < core->save_again_at) {
+        timer_arm_by(core, &core->persist_timer, core->save_again_at);
+        return;
+    }
+    timer_disarm(core, &core->persist_timer);
+    core->save_again_at = core->now + durable_pause_ms(core);
     core->asked_version = core->version;
     if (core->timed_version == 0) {
         core->timed_version = core->version;

@@ -85,7 +85,9 @@ void durable_hold_ok(struct core *core, uint64_t client);
 void durable_hold_exit(struct core *core, int code);
 void durable_on_persisted(struct core *core, uint64_t version, bool ok,
                           const char *reason);
-void durable_retry(struct core *core);  /* the persist timer */
+/* The next save is not put off: a person asked for what has changed. */
+void durable_hurry(struct core *core);
+void durable_on_timer(struct core *core);
 void durable_settle(struct core *core); /* end of a step */
 void durable_forget(struct core *core, const struct master *master);
 void durable_release(struct core *core);

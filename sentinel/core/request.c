@@ -49,6 +49,7 @@ static void request_reset(struct core *core, const struct core_request *rq)
         emit_master(core, LOG_LVL_WARNING, "+reset-master", master, NULL);
         n++;
     }
+    durable_hurry(core);
     emit_answer_int(core, rq->client, n);
 }
 

@@ -18,7 +18,7 @@
 
 enum timer_kind {
     TIMER_PULSE,       /* program: notices stalls, every CORE_PULSE_MS */
-    TIMER_PERSIST,     /* program: retry of a failed save */
+    TIMER_PERSIST,     /* program: a save that was put off, or retry of a failed one */
     TIMER_LINK,        /* link: dial, PING, stale checks */
     TIMER_NODE,        /* node: INFO, hello, reconfiguration deadlines */
     TIMER_NODE_DOWN,   /* node: the earliest moment it can become sdown */
@@ -419,6 +419,7 @@ struct core {
     uint64_t timed_version; /* its save is timed; 0: none is */
     int64_t timed_at;       /* since then */
     int64_t save_ms;        /* what saves take lately */
+    int64_t save_again_at;  /* not before, unless something waits for it */
     uint64_t epoch_version; /* version when current_epoch last changed */
     struct held *held;
     bool save_failed;

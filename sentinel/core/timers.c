@@ -41,7 +41,7 @@ static void timer_run(struct core *core, struct timer *timer)
         clock_pulse(core);
         break;
     case TIMER_PERSIST:
-        durable_retry(core);
+        durable_on_timer(core);
         break;
     case TIMER_LINK:
         link_on_timer(core, timer->owner);

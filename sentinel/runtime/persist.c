@@ -104,6 +104,10 @@ void persist_end_turn(struct runtime *rt)
 {
     struct persist *persist = &rt->persist;
 
+    /* The core puts off what nothing waits for; who ends does not. */
+    if (rt->stopping && core_version(rt->core) > rt->core->disk_version &&
+        core_version(rt->core) > persist->version)
+        persist->wanted = true;
     if (!persist->wanted || persist->writing)
         return;
     persist->wanted = false;

@@ -153,6 +153,23 @@ def test_end_during_a_save(t):
     assert sentinel.config_lines("monitor") == ["m 127.0.0.1 1 3"], sentinel.log()
 
 
+def test_end_before_a_save_that_was_put_off(t):
+    """What nobody waits for is saved a moment later, but before the process ends."""
+    peer = "b" * 40
+    sentinel = t.sentinel(lines=[
+        "sentinel monitor m 127.0.0.1 1 1",
+        f"sentinel known-sentinel m 127.0.0.1 {t.ports.take()} {peer}"])
+    sentinel.start().wait_answers()
+    with sentinel.client() as client:
+        for epoch in range(1, 51):
+            client("PUBLISH", "__sentinel__:hello",
+                   f"127.0.0.1,1,{peer},{epoch},m,127.0.0.1,1,0")
+    sentinel.signal(signal.SIGTERM)
+    assert sentinel.wait_exit() == 0
+    assert "+new-epoch 50" in sentinel.log(), sentinel.log()
+    assert sentinel.config_lines("current-epoch") == ["50"], sentinel.log()
+
+
 def test_port_in_use(t):
     """A second start by mistake leaves the first alone, and its pidfile."""
     pidfile = t.dir / "pid"
