@@ -5,14 +5,15 @@
  *   load query  PORT CLIENTS PIPELINE REQUESTS PID WORD...
  *   load fan    PORT SUBSCRIBERS ROUNDS PID CHANNEL WORD...
  *   load loop   SUBSCRIBERS ROUNDS BYTES
- *   load echo   CLIENTS PIPELINE REQUESTS
+ *   load echo   CLIENTS PIPELINE REQUESTS CPU
  *   load storm  PORT CLIENTS PID
  *
  * query: CLIENTS connections send the command PIPELINE at a time, until REQUESTS are
  * answered or SIGTERM comes. fan: the command
  * makes a sentinel publish on CHANNEL once; timed until the last subscriber has the
  * message. loop: the same with a process that does nothing but write() BYTES to each.
- * echo: query with PING, of a process that answers without looking at what it read.
+ * echo: query with PING, of a process that answers without looking at what it read,
+ * on processor CPU.
  * storm: all connect at once and send PING. Each prints one line of JSON. cpu_ms is
  * what process PID (0: none) used while the clock ran.
  */
@@ -29,6 +30,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -586,6 +588,11 @@ static int run_echo(struct load *load, char **argv)
     if (pid < 0)
         die("fork");
     if (pid == 0) {
+        cpu_set_t cpus;
+        CPU_ZERO(&cpus);
+        CPU_SET((size_t)number(argv[3]), &cpus);
+        if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0)
+            die("sched_setaffinity");
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         echo_serve(listener);
     }
@@ -632,7 +639,7 @@ static const struct {
     int (*run)(struct load *load, char **argv);
 } commands[] = {
     {"query", 6, run_query}, {"fan", 6, run_fan},     {"loop", 3, run_loop},
-    {"echo", 3, run_echo},   {"storm", 3, run_storm},
+    {"echo", 4, run_echo},   {"storm", 3, run_storm},
 };
 
 int main(int argc, char **argv)
