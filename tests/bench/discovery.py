@@ -1,6 +1,6 @@
 """A cold start: how soon three sentinels know everything, and what they write for it.
 
-Their files name the masters only. Timed from the start of the last one until each lists
+Their files name the masters only. Timed from the start of the first until each lists
 all replicas and both other sentinels of every master; then, until nothing has been
 saved for two seconds, saves and bytes of the one that wrote most. fsync is counted in
 a run of its own under strace, which may well double the time.
@@ -44,7 +44,7 @@ def run(kind, n_masters, patience, is_traced):
         sentinels = allied(test, fleet, kind, known=False)
         traced = [Traced(s) for s in sentinels] if is_traced else []
         began = time.monotonic()
-        saves = [Saves(s.start()) for s in sentinels]
+        saves = [Saves(s.start(), since_start=True) for s in sentinels]
         try:
             took = wait_all_known(fleet, sentinels, patience)
         except (TimeoutError, AssertionError):  # it does not even answer

@@ -240,12 +240,12 @@ class Load:
 
 
 class Saves:
-    """What a sentinel has written to its disk since the last look: how often it saved
-    its state (by its log), and bytes (by the kernel: whole pages of files)."""
+    """What a sentinel has written to its disk since now, or since its start: how often
+    it saved its state (by its log), and bytes (by the kernel: whole pages of files)."""
 
-    def __init__(self, sentinel):
+    def __init__(self, sentinel, since_start=False):
         self.sentinel = sentinel
-        self.mark, self.bytes = self.look()
+        self.mark, self.bytes = (0, 0) if since_start else self.look()
 
     def look(self):
         text = pathlib.Path(f"/proc/{self.sentinel.pid}/io").read_text()
