@@ -289,6 +289,9 @@ static bool play_heal(struct sim *sim, node_set set)
     faults_stop(sim);
     bury_others(sim, set);
     faults_heal(sim, set);
+    /* Who starts again may have lost the SET of its failover-timeout. */
+    if (settle_bound(sim) > bound)
+        bound = settle_bound(sim);
     world_note(sim, "healed");
     while ((why = disagreement(sim, set)) != NULL ||
            !everybody_is_known(sim, set, false) || is_blind(sim, set)) {
