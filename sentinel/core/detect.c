@@ -15,6 +15,30 @@ static int64_t link_down_at(const struct link *link, int64_t down_after_ms)
     return time_after(link->ping_pending_at, down_after_ms + 1);
 }
 
+/* By its last INFO. */
+static bool detect_follows(const struct core *core, const struct addr *addr,
+                           const struct node *n)
+{
+    const char *ip;
+
+    if (n->role != ROLE_REPLICA || n->reported_host == NULL)
+        return false;
+    ip = resolve_known(core, n->reported_host);
+    return addr_is(addr, n->reported_host, n->reported_port) ||
+           (ip != NULL && addr_is(addr, ip, n->reported_port));
+}
+
+/* Does |node|, which says that it is a replica, follow one that, asked since, follows
+ * it? Then nobody is master. */
+static bool detect_is_ring(const struct core *core, const struct node *node)
+{
+    for (const struct node *n = node->master->replicas; n != NULL; n = n->hh.next)
+        if (detect_follows(core, &n->addr, node) &&
+            detect_follows(core, &node->addr, n) && n->info_from_at >= node->role_at)
+            return true;
+    return false;
+}
+
 int64_t detect_next(const struct core *core, const struct node *node)
 {
     const struct master *master = node->master;
@@ -25,11 +49,12 @@ int64_t detect_next(const struct core *core, const struct node *node)
     /* What it became because our failover told it to is no fault. */
     bool was_told = master->failover.state == FO_RECONF &&
                     node->role_at >= master->failover.state_at;
-    if (node->role == ROLE_REPLICA && !was_told)
-        at = min_i64(at,
-                     time_after(node->role_at,
-                                master->down_after_ms +
-                                    2 * core_number(core, CORE_OPT_INFO_PERIOD) + 1));
+    if (node->role == ROLE_REPLICA && !was_told) {
+        int64_t wait_ms = node->in_ring ? 0 /* nothing will come of waiting */
+                                        : 2 * core_number(core, CORE_OPT_INFO_PERIOD);
+        at =
+            min_i64(at, time_after(node->role_at, master->down_after_ms + wait_ms + 1));
+    }
     if (node->rebooted && master->reboot_down_after_ms > 0)
         at = min_i64(at,
                      time_after(node->rebooted_at, master->reboot_down_after_ms + 1));
@@ -93,6 +118,21 @@ void detect_node(struct core *core, struct node *node)
         node_becomes_up(core, node);
     if (!node->s_down)
         timer_arm_by(core, &node->down_timer, at);
+}
+
+/* Two leaders, one soon after the other, can each have moved the other's new master. A
+ * master that was one before somebody made it a replica is waited for, as ever: he may
+ * be about to change their places by hand. */
+void detect_ring(struct core *core, struct master *master)
+{
+    struct node *node = master->current;
+    bool in_ring =
+        !node->was_seen && node->role == ROLE_REPLICA && detect_is_ring(core, node);
+
+    if (in_ring == node->in_ring)
+        return;
+    node->in_ring = in_ring;
+    detect_node(core, node);
 }
 
 void detect_voter(struct core *core, struct voter *voter)

@@ -325,6 +325,8 @@ static void info_note_reign(struct node *node, const struct info *info)
         node->reign[0] = '\0';
     else if (info->role == ROLE_MASTER && node_is_master(node))
         memcpy(node->reign, info->replid, sizeof(node->reign));
+    if (info->role == ROLE_MASTER && node_is_master(node))
+        node->was_seen = true;
 }
 
 /* Are we in touch with most sentinels, and does none of them know a newer
@@ -453,6 +455,7 @@ void info_on_reply(struct core *core, struct node *node, const struct resp_value
     buf_set(&node->info_text, value->str,
             value->len < text_max ? value->len : text_max);
     detect_node(core, node);
+    detect_ring(core, node->master);
     if (!core->tilt)
         info_react(core, node, info, asked_at);
     /* The role or the link state may have changed how often we want to know. */

@@ -455,6 +455,8 @@ void peer_free(struct core *core, struct peer *peer);
 
 /* ---- detect.c ---- */
 void detect_node(struct core *core, struct node *node);
+/* An INFO has come: is the master a replica of its own replica? */
+void detect_ring(struct core *core, struct master *master);
 void detect_voter(struct core *core, struct voter *voter);
 void detect_master(struct core *core, struct master *master);
 /* The earliest moment |node| could become sdown as things stand; CORE_NEVER. */

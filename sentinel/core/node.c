@@ -32,6 +32,7 @@ static void node_init_facts(struct core *core, struct node *node)
 {
     node->role = node_is_master(node) ? ROLE_MASTER : ROLE_REPLICA;
     node->role_at = core->now;
+    node->in_ring = node->was_seen = false;
     node->conf_changed_at = core->now;
     node->s_down_at = CORE_NEVER;
     node->rebooted = false;

@@ -123,6 +123,8 @@ struct node {
     int64_t info_due_at;  /* when the next one is to be asked for */
     struct buf info_text;
     enum role role;      /* reported; the configured one to begin with */
+    bool was_seen;       /* as a master, since it is ours */
+    bool in_ring;        /* was not, and is a replica of its own replica */
     int64_t role_at;     /* since when */
     char *reported_host; /* master_host; NULL until known */
     int reported_port;
