@@ -16,25 +16,20 @@ static int64_t link_down_at(const struct link *link, int64_t down_after_ms)
 }
 
 /* By its last INFO. */
-static bool detect_follows(const struct core *core, const struct addr *addr,
+static bool detect_follows(struct core *core, const struct addr *addr,
                            const struct node *n)
 {
-    const char *ip;
-
-    if (n->role != ROLE_REPLICA || n->reported_host == NULL)
-        return false;
-    ip = resolve_known(core, n->reported_host);
-    return addr_is(addr, n->reported_host, n->reported_port) ||
-           (ip != NULL && addr_is(addr, ip, n->reported_port));
+    return n->role == ROLE_REPLICA && n->reported_host != NULL &&
+           resolve_compare(core, addr, n->reported_host, n->reported_port) == SAME_YES;
 }
 
 /* Does |node|, which says that it is a replica, follow one that, asked since, follows
  * it? Then nobody is master. */
-static bool detect_is_ring(const struct core *core, const struct node *node)
+static bool detect_is_ring(struct core *core, const struct node *node)
 {
     for (const struct node *n = node->master->replicas; n != NULL; n = n->hh.next)
-        if (detect_follows(core, &n->addr, node) &&
-            detect_follows(core, &node->addr, n) && n->info_from_at >= node->role_at)
+        if (n->info_from_at >= node->role_at && detect_follows(core, &n->addr, node) &&
+            detect_follows(core, &node->addr, n))
             return true;
     return false;
 }
