@@ -322,6 +322,16 @@ static void note_patience(struct host *host, const struct master *master, int gr
     patience->now_ms = master->down_after_ms;
 }
 
+/* |host| hears from the master that it is one again: until now it was down as if it had
+ * been silent (behaviour.md 6.1 b). */
+static void note_master_again(struct host *host, const struct master *master)
+{
+    int node = names_node_of(host->sim, &master->current->addr);
+
+    if (node >= 0)
+        host->sim->judge->silence_end[host->machine->id][node] = host->sim->now;
+}
+
 /* Was |node| silent for |host| at some moment of the last |window_ms|? */
 static bool was_silent(const struct host *host, int node, int group, int64_t window_ms)
 {
@@ -524,6 +534,9 @@ static void check_event(struct host *host, const struct core_action *action)
         return;
     if (strcmp(channel, "+set") == 0 || strcmp(channel, "+monitor") == 0)
         note_patience(host, master, group);
+    if (strcmp(channel, "+role-change") == 0 &&
+        strncmp(action->event.text, "master ", strlen("master ")) == 0)
+        note_master_again(host, master);
     if (strcmp(channel, "+try-failover") == 0)
         check_try(host, master, group);
     else if (strcmp(channel, "+elected-leader") == 0)

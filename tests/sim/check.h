@@ -58,7 +58,7 @@ struct judge {
     struct told told[SIM_NODES_MAX];
     node_set allowed[SIM_GROUPS_MAX]; /* servers clients may be sent to */
     /* by sentinel and server: last valid reply to a PING; end of the last silence that
-     * was longer than down-after, 0 none */
+     * was longer than down-after, or of its time as a replica, 0 none */
     int64_t valid_at[SIM_NODES_MAX][SIM_NODES_MAX];
     int64_t silence_end[SIM_NODES_MAX][SIM_NODES_MAX];
     /* by sentinel and group: last switch from an address where nobody was left */
