@@ -290,24 +290,6 @@ int check_sent(struct host *host, const struct channel *channel, const char *byt
 
 /* ------------------------------------------------------------ S4: real evidence -- */
 
-/* What a server says where a sentinel is supposed to be says nothing of the server. */
-void check_valid_reply(struct host *host, int node, struct slot_id from)
-{
-    struct judge *judge = host->sim->judge;
-    int id = host->machine->id, group;
-    int64_t now = host->sim->now;
-    int64_t *last = &judge->valid_at[id][node];
-    const struct link *link = slots_get(&host->core->links, from);
-
-    if (host->sim->nodes[node].redis == NULL || link == NULL || link->node == NULL)
-        return;
-    group = host->sim->nodes[node].redis->group;
-    const struct master *master = host_master(host, group);
-    if (master != NULL && now - *last >= master->down_after_ms * 99 / 100)
-        judge->silence_end[id][node] = now;
-    *last = now;
-}
-
 /* SENTINEL SET, or MONITOR. */
 static void note_patience(struct host *host, const struct master *master, int group)
 {
@@ -320,6 +302,42 @@ static void note_patience(struct host *host, const struct master *master, int gr
         patience->at = host->sim->now;
     }
     patience->now_ms = master->down_after_ms;
+}
+
+/* The least silence that |host| called down at some moment of the last |window_ms|:
+ * what it said before it was told to have more patience still counts. */
+static int64_t patience_ms(const struct host *host, int group, int64_t window_ms)
+{
+    const struct sim *sim = host->sim;
+    const struct master *master = host_master(host, group);
+    const struct patience *patience = &sim->judge->patience[host->machine->id][group];
+    int64_t down_after = master != NULL ? master->down_after_ms
+                         : patience->now_ms > 0 /* it is off now */
+                             ? patience->now_ms
+                             : sim->groups[group].down_after_ms;
+
+    if (patience->at > 0 && sim->now - patience->at <= window_ms &&
+        patience->was_ms < down_after)
+        return patience->was_ms;
+    return down_after;
+}
+
+/* What a server says where a sentinel is supposed to be says nothing of the server. */
+void check_valid_reply(struct host *host, int node, struct slot_id from)
+{
+    struct judge *judge = host->sim->judge;
+    int id = host->machine->id, group;
+    int64_t now = host->sim->now;
+    int64_t *last = &judge->valid_at[id][node];
+    const struct link *link = slots_get(&host->core->links, from);
+
+    if (host->sim->nodes[node].redis == NULL || link == NULL || link->node == NULL)
+        return;
+    group = host->sim->nodes[node].redis->group;
+    if (host_master(host, group) != NULL &&
+        now - *last >= patience_ms(host, group, EVIDENCE_MS) * 99 / 100)
+        judge->silence_end[id][node] = now;
+    *last = now;
 }
 
 /* |host| hears from the master that it is one again: until now it was down as if it had
@@ -340,17 +358,9 @@ static bool was_silent(const struct host *host, int node, int group, int64_t win
     int id = host->machine->id;
     const struct master *master = host_master(host, group);
     int64_t end = judge->silence_end[id][node];
-    const struct patience *patience = &judge->patience[id][group];
-    int64_t down_after = master != NULL ? master->down_after_ms
-                         : patience->now_ms > 0 /* it is off now */
-                             ? patience->now_ms
-                             : sim->groups[group].down_after_ms;
 
-    /* What it said before it was told to have more patience still counts. */
-    if (patience->at > 0 && sim->now - patience->at <= window_ms &&
-        patience->was_ms < down_after)
-        down_after = patience->was_ms;
-    if (sim->now - judge->valid_at[id][node] >= down_after * 99 / 100)
+    if (sim->now - judge->valid_at[id][node] >=
+        patience_ms(host, group, window_ms) * 99 / 100)
         return true;
     /* It may be heard at another address, where it is a replica to |host|. */
     if (master != NULL &&

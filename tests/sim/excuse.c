@@ -47,6 +47,18 @@ static bool is_left(const struct sim *sim, const struct node *node)
            names_now_at(sim, node->addr.ip, node->addr.port) < 0;
 }
 
+/* Could |r| be promoted, for all that is known of its data? Its link has been down for
+ * longer by now than its last INFO says, which is some seconds old at most. */
+static bool is_recent(const struct node *r)
+{
+    const struct core *core = r->master->core;
+    int64_t down_ms = r->link_down_ms;
+
+    if (down_ms > 0 && core->now - r->info_at < 10000)
+        down_ms += core->now - r->info_at;
+    return down_ms <= core_link_down_max(r->master);
+}
+
 /* Nobody has a candidate: each replica lost its master so long before the master was
  * found down that selection refuses it (behaviour.md 14, number 31). */
 static bool has_no_candidate(const struct sim *sim, node_set set, int group)
@@ -59,8 +71,7 @@ static bool has_no_candidate(const struct sim *sim, node_set set, int group)
         if (!m->current->s_down)
             return false;
         for (const struct node *r = m->replicas; r != NULL; r = r->hh.next)
-            if (r->priority != 0 && !is_left(sim, r) &&
-                r->link_down_ms <= core_link_down_max(m))
+            if (r->priority != 0 && !is_left(sim, r) && is_recent(r))
                 return false;
     }
     return true;
